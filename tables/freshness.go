@@ -1,0 +1,58 @@
+package tables
+
+import "time"
+
+// Freshness says how long a fetched cell is good, by the age of its day: ad
+// numbers of today change by the minute, those of last week by the hour, and
+// after the source's restatement window never again.
+type Freshness struct {
+	// Steps in rising order of Within. A day that is younger than Within days
+	// is good for Keep. Days older than the last step are settled: good for
+	// ever, provided they were fetched when they were settled already.
+	Steps []Step
+	// Entity is how long a cell without a day (campaigns, budgets) is good.
+	Entity time.Duration
+}
+
+// Step of a Freshness.
+type Step struct {
+	Within int // days: 1 is today only
+	Keep   time.Duration
+}
+
+// Good says whether a cell of day d that was fetched at fetched still answers
+// at now. Both times are taken in the account's calendar by the caller
+// (time.In). maxAge, where positive, caps Keep for everything that is not
+// settled; a cell of a settled day is not refreshed by a small maxAge.
+func (f Freshness) Good(fetched time.Time, d Day, now time.Time, maxAge time.Duration) bool {
+	age := now.Sub(fetched)
+	keep := f.Entity
+	if d != "" {
+		settled := true
+		for _, s := range f.Steps {
+			if DayOf(now).Sub(d) < s.Within {
+				keep, settled = s.Keep, false
+				break
+			}
+		}
+		if settled {
+			last := 0
+			if n := len(f.Steps); n > 0 {
+				last = f.Steps[n-1].Within
+			}
+			return DayOf(fetched).Sub(d) >= last
+		}
+	}
+	if maxAge > 0 && maxAge < keep {
+		keep = maxAge
+	}
+	return age < keep
+}
+
+// Settled says from which age in days on a day is never fetched again.
+func (f Freshness) Settled() int {
+	if n := len(f.Steps); n > 0 {
+		return f.Steps[n-1].Within
+	}
+	return 0
+}

@@ -1,0 +1,183 @@
+// Package tables holds the three nouns that carry Argo: a Source opens to
+// Tables, and a Table answers a Scan.
+//
+// A table is a value with functions, so that a decorator is one assignment
+// (t.Scan = wrap(t.Scan)) and a table reads like a data sheet. The package
+// knows no engine, no cache, no protocol and no channel.
+//
+// Invariant I1: a scan never loses rows. Where is a hint: a scan may return
+// more than was asked for, never less; the engine filters again.
+package tables
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Source is a kind of thing that can be connected: Google Ads, AppsFlyer, a
+// lake. It is a value in the slice all.Sources; there is no registry.
+type Source struct {
+	Name string // snake_case, the default database name: "google_ads"
+	Doc  string // one line
+	// Sample is an annotated YAML example of one connection, printed by
+	// "argo sources --sample NAME".
+	Sample string
+	// Open checks credentials lazily: it decodes and validates the
+	// configuration and makes no call. Faults: Config.
+	Open func(ctx context.Context, env Env) (*Connection, error)
+}
+
+// Connection is an opened source: its tables, and a check.
+type Connection struct {
+	Tables []Table
+	// Check reaches out once and says whether the credentials work.
+	// It returns one line that says what was reached ("3 accounts").
+	Check func(ctx context.Context) (string, error)
+	// Handle is the connector's own client, for the write side of the same
+	// channel (automation/ads/<name>), which type-asserts it. Nobody else looks.
+	Handle any
+	Close  func() error // may be nil
+}
+
+// Env is what a source is opened with.
+type Env struct {
+	Name   string                 // name of the connection, for messages
+	Decode func(config any) error // strict: an unknown key is a fault (I6)
+	Secret func(ctx context.Context, ref string) (string, error)
+	HTTP   *http.Client // nil: http.DefaultClient's transport with Argo's timeouts
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Sleep waits for d or until ctx ends; a test gives one that moves its
+	// clock. Never nil.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Dir is a private directory of the connection for converted or downloaded
+	// files (lake). It survives restarts and may be emptied at any time.
+	Dir string
+}
+
+// Table is a virtual table. Either Scan or Files is non-nil.
+type Table struct {
+	Name, Doc string
+	Columns   []Column
+	// Key names the columns that identify a row within an account and a day
+	// (or within an account where Day is empty). A fetch for the cache always
+	// holds them, so that the grain of a row never depends on the statement.
+	Key []string
+	// Account and Day name the partition columns; empty where there is none.
+	// A reporting table has both, an entity table has Account only, a system
+	// table and a lake data set have neither.
+	Account, Day string
+	// Clock says what the Day column means: "day of the click in the account's
+	// time zone", "day of install". It is shown in the documentation.
+	Clock   string
+	MaxDays int       // longest range of one call; 0: no limit
+	Fresh   Freshness // how long a fetched cell is good
+	Since   Day       // first day of the extent; with Day only
+	// Accounts lists the accounts this connection can see. The order is
+	// stable. Faults: Auth, Throttled, Unavailable.
+	Accounts func(ctx context.Context) ([]Account, error)
+	// Scan streams the rows of one split, each row aligned with Scan.Columns.
+	// It stops at the first error; a failed scan has given nothing (nobody may
+	// keep rows seen before the error). Safe for concurrent use.
+	Scan func(ctx context.Context, s Scan) iter.Seq2[Row, error]
+	// Files, where non-nil, gives the answer as Parquet files for the engine to
+	// read directly. The files stay in place until release is called.
+	Files func(ctx context.Context, s Scan) (files []File, release func(), err error)
+	// Incompatible, where non-nil, refuses column combinations the source does
+	// not allow, at plan time, with a fault that names one that works.
+	Incompatible func(columns []string) error
+	// Describe, where non-nil, gives the columns as they are now: a lake data
+	// set may gain columns with a new file. Cheap (memoised).
+	Describe func(ctx context.Context) ([]Column, error)
+}
+
+// Account is a customer, an app, an advertiser: what a source partitions by.
+type Account struct {
+	ID       string
+	Name     string
+	Currency string // ISO 4217, "" where the source has none
+	Zone     string // IANA time zone of its calendar; "" is UTC
+}
+
+// Location is the account's calendar; an unknown zone is UTC.
+func (a Account) Location() *time.Location {
+	if l, err := time.LoadLocation(a.Zone); err == nil && a.Zone != "" {
+		return l
+	}
+	return time.UTC
+}
+
+// Column of a table.
+type Column struct {
+	Name string // snake_case in the source's own vocabulary
+	Type Type
+	Doc  string
+	Unit string // "USD", "account currency", "count", "ratio 0..1", ""
+	// Push: the source can filter on this column (equality or range); the
+	// engine puts its domain into Scan.Where.
+	Push bool
+	// NonAdditive: SUM over rows of different keys is meaningless (reach, CTR).
+	NonAdditive bool
+	NotNull     bool
+}
+
+// Row is aligned with Scan.Columns. Values by Kind: Int int64 · Double float64 ·
+// Decimal *apd.Decimal · Text, ID, JSON string · Bool bool · Date Day ·
+// DateTime time.Time in UTC · nil for NULL.
+type Row []any
+
+// Scan is what a table is asked for: one account, one range of days.
+type Scan struct {
+	Table   string
+	Account string // "" where the table has no Account column
+	Days    Days   // zero where the table has no Day column
+	Columns []string
+	Where   Predicate
+	// MaxAge caps the age of provisional data for this scan; 0: the table's
+	// own freshness rules.
+	MaxAge time.Duration
+}
+
+// File is Parquet that answers (part of) a scan. All columns of the scan that
+// the file lacks are NULL.
+type File struct {
+	Path string
+	// Day and Days, where Day is non-empty, restrict the file to these days:
+	// the rest of it is answered by another segment (I2).
+	Day  string
+	Days Days
+	// Account and AccountID, likewise, restrict it to one account.
+	Account, AccountID string
+	// Const gives columns that are not in the file but the same for all of its
+	// rows: hive partitions. Values as in Row.
+	Const map[string]any
+	Rows  int64 // -1 where unknown
+	Bytes int64
+	// AsOf is when the source was read, for argo.queries and warnings.
+	AsOf time.Time
+}
+
+// Predicate is a conjunction over columns; an absent column may hold any value.
+type Predicate map[string]Domain
+
+// Domain is the set of values a column may hold: one of In where In is
+// non-nil (an empty In means no value at all: the scan is empty), and within
+// [From, To] where these are non-nil. Values as in Row, never nil: a domain
+// excludes NULL.
+type Domain struct {
+	In       []any
+	From, To any
+}
+
+// Lookup gives the column called name (exact), or nil.
+func (t *Table) Lookup(name string) *Column {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package tables
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Trace collects what one statement cost and what it should warn about. It
+// travels in the context from the engine down to the HTTP call and is safe for
+// concurrent use. Every method works on a nil Trace.
+type Trace struct {
+	mu       sync.Mutex
+	calls    int64
+	fetched  int64 // rows
+	bytes    int64
+	hit      int64 // cells answered by the cache
+	missed   int64 // cells fetched
+	oldest   time.Time
+	warnings []error
+}
+
+// Cost is a snapshot of a Trace.
+type Cost struct {
+	Calls       int64 // HTTP requests sent to sources
+	RowsFetched int64
+	Bytes       int64 // of replies
+	CellsCached int64
+	CellsMissed int64
+	Oldest      time.Time // FetchedAt of the oldest segment used; zero where none was
+}
+
+type traceKey struct{}
+
+// WithTrace gives a context that carries t.
+func WithTrace(ctx context.Context, t *Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// TraceOf gives the context's trace, or nil.
+func TraceOf(ctx context.Context) *Trace {
+	t, _ := ctx.Value(traceKey{}).(*Trace)
+	return t
+}
+
+func (t *Trace) do(f func()) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f()
+}
+
+// Call counts one HTTP request.
+func (t *Trace) Call() { t.do(func() { t.calls++ }) }
+
+// Fetched counts rows and bytes that arrived from a source.
+func (t *Trace) Fetched(rows, bytes int64) { t.do(func() { t.fetched += rows; t.bytes += bytes }) }
+
+// Cells counts cells that the cache answered and cells that were fetched.
+func (t *Trace) Cells(cached, missed int64) { t.do(func() { t.hit += cached; t.missed += missed }) }
+
+// AsOf notes the age of a segment that was used.
+func (t *Trace) AsOf(at time.Time) {
+	t.do(func() {
+		if !at.IsZero() && (t.oldest.IsZero() || at.Before(t.oldest)) {
+			t.oldest = at
+		}
+	})
+}
+
+// Warn adds a warning for the client; SHOW WARNINGS shows it.
+func (t *Trace) Warn(err error) { t.do(func() { t.warnings = append(t.warnings, err) }) }
+
+// Warnings so far.
+func (t *Trace) Warnings() (w []error) {
+	t.do(func() { w = append(w, t.warnings...) })
+	return w
+}
+
+// Cost so far.
+func (t *Trace) Cost() (c Cost) {
+	t.do(func() { c = Cost{t.calls, t.fetched, t.bytes, t.hit, t.missed, t.oldest} })
+	return c
+}
