@@ -39,7 +39,10 @@ type Connection struct {
 	// Handle is the connector's own client, for the write side of the same
 	// channel (automation/ads/<name>), which type-asserts it. Nobody else looks.
 	Handle any
-	Close  func() error // may be nil
+	// Reads names the folders outside Env.Dir that File.Path may point into;
+	// the engine opens files nowhere else.
+	Reads []string
+	Close func() error // may be nil
 }
 
 // Env is what a source is opened with.
@@ -53,6 +56,9 @@ type Env struct {
 	// Sleep waits for d or until ctx ends; a test gives one that moves its
 	// clock. Never nil.
 	Sleep func(ctx context.Context, d time.Duration) error
+	// Base is the folder of the configuration: relative paths in the options
+	// are relative to it. "" is the working directory.
+	Base string
 	// Dir is a private directory of the connection for converted or downloaded
 	// files (lake). It survives restarts and may be emptied at any time.
 	Dir string
