@@ -137,13 +137,17 @@ type Ledger interface {
 	// change as it is now. The run's own state follows.
 	Advance(ctx context.Context, run string, c RunChange, to State, note, readBack, actor string) (RunChange, error)
 	Run(ctx context.Context, id string) (Run, error)
+	// ByKey gives the run that has the idempotency key; false where none has.
+	ByKey(ctx context.Context, key string) (Run, bool, error)
 	// Runs lists the newest first, at most limit; open only the open ones.
 	Runs(ctx context.Context, open bool, limit int) ([]Run, error)
+	// Events of a run, or of all runs where run is "", in the order of Seq.
 	Events(ctx context.Context, run string) ([]Event, error)
-	// Lease takes the target (source, account, target, field) for a run until
-	// it is released or the time has come; false where another has it. One
-	// change in flight per target and field.
-	Lease(ctx context.Context, key, owner string, until time.Time) (bool, error)
+	// Lease takes the target (source, account, target, field) for a run from
+	// now until it is released or until has come, and gives the owner that has
+	// it: the caller's own where it was free, over, or already the caller's
+	// (which prolongs it). One change in flight per target and field.
+	Lease(ctx context.Context, key, owner string, now, until time.Time) (holder string, err error)
 	Release(ctx context.Context, key, owner string) error
 }
 
