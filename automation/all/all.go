@@ -1,0 +1,15 @@
+// Package all is the list of kits: the write sides of the sources. A channel
+// that can be changed adds one line here. It knows nothing of what a kit does.
+package all
+
+import (
+	"argo/automation"
+	"argo/automation/ads/googleads"
+)
+
+// Kits lists every kit, by source.
+func Kits() []automation.Kit {
+	return []automation.Kit{
+		googleads.Kit,
+	}
+}

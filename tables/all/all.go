@@ -1,0 +1,17 @@
+// Package all is the list of sources. Adding a channel is one folder and one
+// line here. It knows nothing of what a source does.
+package all
+
+import (
+	"argo/tables"
+	"argo/tables/ads/googleads"
+	"argo/tables/mmp/appsflyer"
+)
+
+// Sources lists every source that a configuration can name, by name.
+func Sources() []tables.Source {
+	return []tables.Source{
+		appsflyer.Source,
+		googleads.Source,
+	}
+}
