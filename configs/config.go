@@ -33,6 +33,8 @@ type Config struct {
 	Cache       Cache        `yaml:"cache"`
 	Engine      Engine       `yaml:"engine"`
 	Log         Log          `yaml:"log"`
+	// Base is the folder of the file: relative paths are relative to it.
+	Base string `yaml:"-"`
 }
 
 // TLS of the listener. Without a certificate one is generated and kept in the
@@ -147,6 +149,7 @@ func Parse(text []byte, dir string) (*Config, error) {
 }
 
 func (c *Config) defaults(dir string) {
+	c.Base = dir
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:3306"
 	}
@@ -280,7 +283,7 @@ func friendly(err error) error {
 	if !errors.As(err, &te) {
 		return err
 	}
-	unknown := regexp.MustCompile(`^line (\d+): field (\S+) not found in type (\S+)$`)
+	unknown := regexp.MustCompile(`^line (\d+): field (\S+) not found in type .*$`)
 	lines := append([]string(nil), te.Errors...)
 	sort.Strings(lines)
 	for i, l := range lines {

@@ -54,10 +54,10 @@ var doors = []struct {
 }{
 	{"github.com/dolthub/", []string{"argo/server", "argo/server/engine", "argo/server/algebra"}},
 	{"github.com/duckdb/", []string{"argo/server/columnar"}},
-	{"github.com/parquet-go/", []string{"argo/cache/parquet", "argo/tables/lake", "argo/cmd/argo"}},
+	{"github.com/parquet-go/", []string{"argo/cache/parquet", "argo/tables/lake"}},
 	{"github.com/aws/", []string{"argo/tables/lake", "argo/configs"}},
 	{"modernc.org/sqlite", []string{"argo/server/state/sqlite"}},
-	{"go.yaml.in/", []string{"argo/configs", "argo/cmd/argo"}},
+	{"go.yaml.in/", []string{"argo/configs"}},
 	{"github.com/spf13/", []string{"argo/cmd/argo"}},
 }
 

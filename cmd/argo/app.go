@@ -1,0 +1,330 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"argo/automation"
+	automationall "argo/automation/all"
+	"argo/cache"
+	"argo/cache/parquet"
+	"argo/configs"
+	"argo/server"
+	"argo/server/columnar"
+	"argo/server/engine"
+	"argo/server/state/sqlite"
+	"argo/server/system"
+	"argo/tables"
+	tablesall "argo/tables/all"
+	"argo/tables/fault"
+)
+
+// serverVersion is what the handshake and VERSION() say.
+const serverVersion = "8.0.46"
+
+// app is an assembled gateway.
+type app struct {
+	cfg     *configs.Config
+	log     *slog.Logger
+	db      *sqlite.DB
+	cache   *cache.Cache
+	runner  *automation.Runner
+	engine  *engine.Engine
+	server  *server.Server
+	actions map[string]map[string]automation.Action // by connection, by name
+	closers []func() error
+}
+
+// clock is what time the gateway lives in.
+type clock struct {
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+func realClock() clock {
+	return clock{Now: time.Now, Sleep: func(ctx context.Context, d time.Duration) error {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+}
+
+// connection is an opened source under its configured name.
+type connection struct {
+	name    string
+	source  tables.Source
+	conn    *tables.Connection
+	actions []automation.Action
+}
+
+// openConnection opens the source of one configured connection; it makes no call.
+func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection, log *slog.Logger, c clock) (connection, error) {
+	source, ok := findSource(k.Source)
+	if !ok {
+		return connection{}, fault.New(fault.Config, "connection %s: there is no source called %q", k.Name, k.Source).
+			WithHint("argo sources lists them")
+	}
+	dir := filepath.Join(cfg.DataDir, "connections", k.Name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return connection{}, fault.Wrap(fault.Config, err, "connection %s: its folder cannot be made", k.Name)
+	}
+	env := tables.Env{
+		Name: k.Name, Decode: k.Decode, Secret: configs.Secret,
+		HTTP: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()},
+		Log:  log.With("connection", k.Name), Now: c.Now, Sleep: c.Sleep,
+		Base: cfg.Base, Dir: dir,
+	}
+	conn, err := source.Open(ctx, env)
+	if err != nil {
+		return connection{}, err
+	}
+	out := connection{name: k.Name, source: source, conn: conn}
+	for _, kit := range automationall.Kits() {
+		if kit.Source != source.Name {
+			continue
+		}
+		if out.actions, err = kit.Open(ctx, conn, env); err != nil {
+			return connection{}, err
+		}
+	}
+	return out, nil
+}
+
+func findSource(name string) (tables.Source, bool) {
+	for _, s := range tablesall.Sources() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return tables.Source{}, false
+}
+
+// assemble builds the gateway of cfg behind listener. Nothing is called at any
+// channel. The caller closes the app; the listener is the app's from here on.
+func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, log *slog.Logger, c clock) (a *app, err error) {
+	a = &app{cfg: cfg, log: log, actions: map[string]map[string]automation.Action{}}
+	a.closers = append(a.closers, func() error {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	for _, dir := range []string{"", "segments", "connections", "tmp", "tls"} {
+		if err := os.MkdirAll(filepath.Join(cfg.DataDir, dir), 0o700); err != nil {
+			return nil, fault.Wrap(fault.Config, err, "the data folder cannot be made").(*fault.Error).WithHint("data_dir must be writable for the user that runs argo")
+		}
+	}
+	unlock, err := lockDir(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, unlock)
+	if a.db, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, "state.db")); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.db.Close)
+
+	store, err := parquet.NewStore(filepath.Join(cfg.DataDir, "segments"))
+	if err != nil {
+		return nil, err
+	}
+	a.cache, err = cache.New(cache.Options{Index: a.db.Index(), Store: store, Now: c.Now, Log: log, MaxBytes: int64(cfg.Cache.MaxBytes)})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.cache.Sweep(ctx); err != nil {
+		return nil, fmt.Errorf("sweep the cache after the last stop: %w", err)
+	}
+	a.runner = automation.NewRunner(automation.RunnerOptions{
+		Ledger: a.db.Ledger(), Now: c.Now, Sleep: c.Sleep, Log: log,
+		Forget: func(ctx context.Context, source, account string, names []string) error {
+			var errs []error
+			for _, name := range names {
+				errs = append(errs, a.cache.Forget(ctx, source, name, account))
+			}
+			return errors.Join(errs...)
+		},
+	})
+
+	dataDir, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	reads := []string{filepath.Join(dataDir, "segments"), filepath.Join(dataDir, "connections")}
+	var databases []engine.Database
+	var described []system.Connection
+	for i := range cfg.Connections {
+		k, err := openConnection(ctx, cfg, &cfg.Connections[i], log, c)
+		if err != nil {
+			return nil, err
+		}
+		if k.conn.Close != nil {
+			a.closers = append(a.closers, k.conn.Close)
+		}
+		reads = append(reads, k.conn.Reads...)
+		wrapped := make([]tables.Table, len(k.conn.Tables))
+		for j, t := range k.conn.Tables {
+			if t.Files == nil {
+				t = a.cache.Wrap(k.name, t)
+			}
+			wrapped[j] = t
+		}
+		a.actions[k.name] = map[string]automation.Action{}
+		for _, act := range k.actions {
+			a.actions[k.name][act.Name] = act
+		}
+		databases = append(databases, engine.Database{Name: k.name, Source: k.source.Name, Doc: k.source.Doc, Tables: wrapped, Actions: k.actions})
+		described = append(described, system.Connection{Name: k.name, Source: k.source.Name, Doc: k.source.Doc, Tables: wrapped, Actions: k.actions})
+	}
+
+	duck, err := columnar.Open(columnar.Options{
+		Dir: filepath.Join(dataDir, "tmp"), ReadDirs: reads, MemoryLimit: int64(cfg.Engine.MemoryLimit),
+		MaxTemp: int64(cfg.Engine.MaxTempBytes), Threads: cfg.Engine.Threads,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, duck.Close)
+
+	concurrent := cfg.Engine.MaxConcurrent
+	if concurrent == 0 {
+		concurrent = 2 * runtime.NumCPU()
+	}
+	sys := system.Tables(system.Options{
+		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
+		Segments: a.db.Index().All, Accounts: a.db.Index().Accounts,
+		Queries: a.recentQueries, MayRead: engine.MayRead,
+		User: func(ctx context.Context) (string, bool) {
+			r, ok := engine.UserOf(ctx)
+			return r.User, ok && r.Databases == nil
+		},
+	})
+	a.engine, err = engine.New(engine.Options{
+		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
+		Statements: statementLog{a.db}, MaxExecution: time.Duration(cfg.Engine.MaxExecution),
+		MaxConcurrent: concurrent, Version: serverVersion,
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	users := make([]server.User, len(cfg.Users))
+	for i, u := range cfg.Users {
+		password, err := configs.Secret(ctx, u.Password)
+		if err != nil {
+			return nil, fmt.Errorf("users[%d] (%s): %w", i, u.Name, err)
+		}
+		users[i] = server.User{Name: u.Name, Host: u.Host, Password: password, Auth: u.Auth, Databases: u.Databases, Act: u.Act}
+	}
+	var tlsConfig *tls.Config
+	if tlsConfig, err = server.Certificate(cfg.TLS.Cert, cfg.TLS.Key, filepath.Join(cfg.DataDir, "tls"), hostOf(cfg.Listen)); err != nil {
+		return nil, err
+	}
+	require := !loopback(listener.Addr())
+	if cfg.TLS.Required != nil {
+		require = *cfg.TLS.Required
+	}
+	a.server, err = server.New(server.Options{Engine: a.engine, Listener: listener, Users: users, TLS: tlsConfig, RequireTLS: require, Log: log})
+	return a, err
+}
+
+// serve runs the gateway until ctx ends: it finishes what an earlier stop left
+// open in the ledger beside answering statements.
+func (a *app) serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		err := a.runner.Recover(ctx, func(source, name string) (automation.Action, bool) {
+			act, ok := a.actions[source][name]
+			return act, ok
+		})
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("open runs could not be finished", "err", err)
+		}
+	}()
+	err := a.server.Serve(ctx)
+	cancel()
+	wg.Wait()
+	return err
+}
+
+// close ends what assemble began, last first. It is safe after a failure.
+func (a *app) close() {
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		if err := a.closers[i](); err != nil {
+			a.log.Error("closing", "err", err)
+		}
+	}
+	a.closers = nil
+}
+
+// listen opens addr; where it was not chosen by the user and is taken, the
+// next free port of the same host.
+func listen(addr string, chosen bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err == nil || chosen {
+		return l, fault.Wrap(fault.Config, err, "cannot listen on %s", addr)
+	}
+	host, port, splitErr := net.SplitHostPort(addr)
+	if splitErr != nil {
+		return nil, err
+	}
+	var n int
+	if _, scanErr := fmt.Sscan(port, &n); scanErr != nil {
+		return nil, err
+	}
+	for next := n + 1; next < n+100; next++ {
+		if l, err = net.Listen("tcp", net.JoinHostPort(host, fmt.Sprint(next))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, fault.New(fault.Config, "no free port from %d to %d on %s", n, n+99, host).WithHint("--listen %s:PORT", host)
+}
+
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+func loopback(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return ok && t.IP.IsLoopback()
+}
+
+// logger writes to standard error as the configuration says.
+func logger(c configs.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}

@@ -1,0 +1,93 @@
+package tables
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+func at(s string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04", s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestFreshnessByAgeOfTheDay(t *testing.T) {
+	f := Freshness{Steps: []Step{{1, 15 * time.Minute}, {7, 6 * time.Hour}, {30, 24 * time.Hour}}, Entity: 10 * time.Minute}
+	for _, c := range []struct {
+		name         string
+		fetched, now string
+		day          Day
+		maxAge       time.Duration
+		want         bool
+	}{
+		{"today, just read", "2026-11-22 10:00", "2026-11-22 10:14", "2026-11-22", 0, true},
+		{"today, stale", "2026-11-22 10:00", "2026-11-22 10:15", "2026-11-22", 0, false},
+		{"yesterday, read when it was today", "2026-11-21 23:50", "2026-11-22 00:01", "2026-11-21", 0, true},
+		{"six days old is good for six hours", "2026-11-22 01:00", "2026-11-22 06:59", "2026-11-16", 0, true},
+		{"seven days old is good for a day", "2026-11-22 01:00", "2026-11-22 23:00", "2026-11-15", 0, true},
+		{"settled when read: for ever", "2026-01-01 00:00", "2026-11-22 00:00", "2025-12-02", 0, true},
+		{"read before it was settled: once more", "2025-12-31 23:59", "2026-11-22 00:00", "2025-12-02", 0, false},
+		{"a small max age does not touch settled days", "2026-01-01 00:00", "2026-11-22 00:00", "2025-12-02", time.Second, true},
+		{"a small max age caps the rest", "2026-11-22 01:00", "2026-11-22 01:10", "2026-11-16", 5 * time.Minute, false},
+		{"a large max age does not prolong", "2026-11-22 10:00", "2026-11-22 10:15", "2026-11-22", time.Hour, false},
+		{"an entity", "2026-11-22 10:00", "2026-11-22 10:09", "", 0, true},
+		{"a stale entity", "2026-11-22 10:00", "2026-11-22 10:10", "", 0, false},
+	} {
+		if got := f.Good(at(c.fetched), c.day, at(c.now), c.maxAge); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestDays(t *testing.T) {
+	d := Days{"2024-02-27", "2024-03-02"}
+	if d.Len() != 5 {
+		t.Errorf("a leap year's turn of the month has %d days", d.Len())
+	}
+	got := d.Chunks(2)
+	want := []Days{{"2024-03-01", "2024-03-02"}, {"2024-02-28", "2024-02-29"}, {"2024-02-27", "2024-02-27"}}
+	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
+		t.Errorf("chunks: %v", got)
+	}
+	if _, ok := d.Intersect(Days{"2024-03-03", "2024-03-09"}); ok {
+		t.Error("disjoint ranges intersect")
+	}
+}
+
+func TestSplits(t *testing.T) {
+	table := Table{Name: "p", Account: "customer_id", Day: "date", Since: "2026-11-01",
+		Accounts: func(context.Context) ([]Account, error) {
+			return []Account{{ID: "1", Zone: "Asia/Seoul"}, {ID: "2", Zone: "America/New_York"}}, nil
+		}}
+	now := time.Date(2026, 11, 22, 0, 30, 0, 0, time.UTC) // 09:30 in Seoul, the 21st in New York
+	for _, c := range []struct {
+		name  string
+		where Predicate
+		want  []Scan
+	}{
+		{"everything", nil, []Scan{{Account: "1", Days: Days{"2026-11-01", "2026-11-22"}}, {Account: "2", Days: Days{"2026-11-01", "2026-11-21"}}}},
+		{"one account, as a number", Predicate{"customer_id": {In: []any{int64(2)}}}, []Scan{{Account: "2", Days: Days{"2026-11-01", "2026-11-21"}}}},
+		{"a range beyond today", Predicate{"date": {From: Day("2026-11-22"), To: Day("2027-01-01")}}, []Scan{{Account: "1", Days: Days{"2026-11-22", "2026-11-22"}}}},
+		{"a list of days", Predicate{"date": {In: []any{Day("2026-11-03"), Day("2026-11-05"), Day("2020-01-01")}}}, []Scan{
+			{Account: "1", Days: Days{"2026-11-03", "2026-11-05"}}, {Account: "2", Days: Days{"2026-11-03", "2026-11-05"}}}},
+		{"nothing can match", Predicate{"campaign_id": {In: []any{}}}, nil},
+		{"before the extent", Predicate{"date": {To: Day("2026-10-31")}}, nil},
+	} {
+		got, err := table.Splits(context.Background(), nil, c.where, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(c.want) {
+			t.Errorf("%s: %d scans: %v", c.name, len(got), got)
+			continue
+		}
+		for i := range got {
+			if got[i].Account != c.want[i].Account || got[i].Days != c.want[i].Days {
+				t.Errorf("%s: scan %d: %s %v", c.name, i, got[i].Account, got[i].Days)
+			}
+		}
+	}
+}
