@@ -21,32 +21,30 @@ type Step struct {
 }
 
 // Good says whether a cell of day d that was fetched at fetched still answers
-// at now. Both times are taken in the account's calendar by the caller
-// (time.In). maxAge, where positive, caps Keep for everything that is not
-// settled; a cell of a settled day is not refreshed by a small maxAge.
+// at now. What counts is how old the day was when it was fetched: a day that
+// was read before it had ended is as short-lived after midnight as before, and
+// a day read before it settled is read once more afterwards. Both times are
+// taken in the account's calendar by the caller (time.In). maxAge, where
+// positive, caps Keep of everything that was not settled when it was read; a
+// settled cell is not refreshed by a small maxAge.
 func (f Freshness) Good(fetched time.Time, d Day, now time.Time, maxAge time.Duration) bool {
-	age := now.Sub(fetched)
 	keep := f.Entity
 	if d != "" {
-		settled := true
+		age := DayOf(fetched).Sub(d)
+		if age >= f.Settled() {
+			return true
+		}
 		for _, s := range f.Steps {
-			if DayOf(now).Sub(d) < s.Within {
-				keep, settled = s.Keep, false
+			if age < s.Within {
+				keep = s.Keep
 				break
 			}
-		}
-		if settled {
-			last := 0
-			if n := len(f.Steps); n > 0 {
-				last = f.Steps[n-1].Within
-			}
-			return DayOf(fetched).Sub(d) >= last
 		}
 	}
 	if maxAge > 0 && maxAge < keep {
 		keep = maxAge
 	}
-	return age < keep
+	return now.Sub(fetched) < keep
 }
 
 // Settled says from which age in days on a day is never fetched again.

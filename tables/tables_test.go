@@ -25,7 +25,8 @@ func TestFreshnessByAgeOfTheDay(t *testing.T) {
 	}{
 		{"today, just read", "2026-11-22 10:00", "2026-11-22 10:14", "2026-11-22", 0, true},
 		{"today, stale", "2026-11-22 10:00", "2026-11-22 10:15", "2026-11-22", 0, false},
-		{"yesterday, read when it was today", "2026-11-21 23:50", "2026-11-22 00:01", "2026-11-21", 0, true},
+		{"yesterday, read before it ended", "2026-11-21 23:50", "2026-11-22 00:06", "2026-11-21", 0, false},
+		{"yesterday, read after it ended", "2026-11-22 00:10", "2026-11-22 06:09", "2026-11-21", 0, true},
 		{"six days old is good for six hours", "2026-11-22 01:00", "2026-11-22 06:59", "2026-11-16", 0, true},
 		{"seven days old is good for a day", "2026-11-22 01:00", "2026-11-22 23:00", "2026-11-15", 0, true},
 		{"settled when read: for ever", "2026-01-01 00:00", "2026-11-22 00:00", "2025-12-02", 0, true},
