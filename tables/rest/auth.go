@@ -1,0 +1,177 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"argo/tables"
+	"argo/tables/fault"
+
+	"golang.org/x/oauth2"
+)
+
+// Auth puts a credential on requests. Safe for concurrent use.
+type Auth interface {
+	// Set puts the credential on r and gives a tag of it. Faults: Auth.
+	Set(ctx context.Context, r *http.Request) (tag string, err error)
+	// Renew says that the credential with this tag was refused; it gives
+	// whether another try has a chance.
+	Renew(tag string) bool
+	// Secrets are texts that no error may repeat.
+	Secrets() []string
+}
+
+// Bearer is a token that never changes.
+type Bearer string
+
+// Set puts the token on r.
+func (b Bearer) Set(_ context.Context, r *http.Request) (string, error) {
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return "", nil
+}
+
+// Renew has nothing to renew.
+func (b Bearer) Renew(string) bool { return false }
+
+// Secrets is the token.
+func (b Bearer) Secrets() []string { return []string{string(b)} }
+
+// OAuth exchanges a refresh token for access tokens (RFC 6749, section 6) and
+// keeps one until shortly before it expires by Now. However many requests need
+// a token, one exchange is under way.
+type OAuth struct {
+	Name                                           string // of the source, for messages
+	TokenURL, ClientID, ClientSecret, RefreshToken string
+	HTTP                                           *http.Client
+	Now                                            func() time.Time
+	Sleep                                          func(ctx context.Context, d time.Duration) error
+	// Dead is the hint of a refresh token that the server no longer accepts.
+	Dead string
+
+	once   sync.Once
+	turn   chan struct{} // holds one token: who has it exchanges
+	mu     sync.Mutex
+	access string
+	until  time.Time
+	old    []string // former access tokens: errors in flight may repeat them
+}
+
+// margin is how long before its end a token is no longer used: the time that a
+// request may take to arrive.
+const margin = time.Minute
+
+// Set puts a token on r that is good for another while, exchanging first where
+// there is none.
+func (o *OAuth) Set(ctx context.Context, r *http.Request) (string, error) {
+	token, err := o.token(ctx)
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	return token, nil
+}
+
+// Renew forgets the token called tag, if it is still the one in use.
+func (o *OAuth) Renew(tag string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.access == tag {
+		o.access = ""
+	}
+	return true
+}
+
+// Secrets are the client secret and every token.
+func (o *OAuth) Secrets() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string{o.ClientSecret, o.RefreshToken, o.access}, o.old...)
+}
+
+func (o *OAuth) have() (string, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.access, o.access != "" && (o.until.IsZero() || o.Now().Before(o.until))
+}
+
+func (o *OAuth) token(ctx context.Context) (string, error) {
+	if t, ok := o.have(); ok {
+		return t, nil
+	}
+	o.once.Do(func() { o.turn = make(chan struct{}, 1) })
+	select {
+	case o.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", givenUp(ctx, o.Name)
+	}
+	defer func() { <-o.turn }()
+	if t, ok := o.have(); ok { // another request exchanged while this one waited
+		return t, nil
+	}
+	t, err := o.exchange(ctx)
+	if err != nil {
+		return "", err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.old = append(o.old, t.AccessToken); len(o.old) > 4 {
+		o.old = o.old[1:]
+	}
+	o.access, o.until = t.AccessToken, time.Time{}
+	if t.ExpiresIn > 0 {
+		life := time.Duration(t.ExpiresIn) * time.Second
+		o.until = o.Now().Add(max(life-margin, life/2))
+	}
+	return o.access, nil
+}
+
+// exchange asks the token endpoint, up to three times where it is unavailable.
+func (o *OAuth) exchange(ctx context.Context) (*oauth2.Token, error) {
+	config := oauth2.Config{ClientID: o.ClientID, ClientSecret: o.ClientSecret,
+		Endpoint: oauth2.Endpoint{TokenURL: o.TokenURL, AuthStyle: oauth2.AuthStyleInParams}}
+	h := NewHTTP(o.HTTP)
+	h.Timeout = 30 * time.Second
+	for attempt := 1; ; attempt++ {
+		tables.TraceOf(ctx).Call()
+		t, err := config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, h), &oauth2.Token{RefreshToken: o.RefreshToken}).Token()
+		if err == nil {
+			return t, nil
+		}
+		f, again := o.fault(ctx, err)
+		if !again || attempt == 3 {
+			return nil, f
+		}
+		if err := o.Sleep(ctx, time.Duration(attempt)*time.Second); err != nil {
+			return nil, givenUp(ctx, o.Name)
+		}
+	}
+}
+
+// fault says what a failed exchange means. The texts of the library are not
+// kept: they may quote the reply.
+func (o *OAuth) fault(ctx context.Context, err error) (f *fault.Error, again bool) {
+	if ctx.Err() != nil {
+		return givenUp(ctx, o.Name), false
+	}
+	var e *oauth2.RetrieveError
+	if !errors.As(err, &e) {
+		f := fault.New(fault.Unavailable, "%s: the token endpoint could not be reached", o.Name).WithHint("check token_url and the network of this machine")
+		return f, true
+	}
+	status := 0
+	if e.Response != nil {
+		status = e.Response.StatusCode
+	}
+	switch {
+	case e.ErrorCode == "invalid_grant":
+		return fault.New(fault.Auth, "%s: the refresh token is no longer accepted (invalid_grant)", o.Name).WithHint("%s", o.Dead), false
+	case e.ErrorCode == "invalid_client" || e.ErrorCode == "unauthorized_client":
+		return fault.New(fault.Auth, "%s: client_id or client_secret is wrong (%s)", o.Name, e.ErrorCode).WithHint("%s", o.Dead), false
+	case status == http.StatusTooManyRequests || status >= 500:
+		return fault.New(fault.Unavailable, "%s: the token endpoint is unavailable (HTTP %d)", o.Name, status), true
+	}
+	return fault.New(fault.Auth, "%s: the token endpoint refuses the credentials (HTTP %d)", o.Name, status).WithHint("%s", o.Dead), false
+}
