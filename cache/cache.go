@@ -61,8 +61,8 @@ type Index interface {
 	// Epoch counts the Forgets of a table and account, 0 at first.
 	Epoch(ctx context.Context, source, table, account string) (int64, error)
 	// Forget drops every segment of a table and account and moves its epoch on,
-	// in one transaction. It gives the ids that were dropped.
-	Forget(ctx context.Context, source, table, account string) (dropped []string, err error)
+	// in one transaction. It gives what was dropped.
+	Forget(ctx context.Context, source, table, account string) (dropped []Segment, err error)
 	// Touch sets UsedAt; losing it is harmless.
 	Touch(ctx context.Context, ids []string, at time.Time) error
 	// Accounts and SaveAccounts keep the list of accounts of a connection.

@@ -1,0 +1,102 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"argo/tables"
+	"argo/tables/fault"
+)
+
+const (
+	// accountsKeep is how long a list of accounts is taken as it is.
+	accountsKeep = time.Hour
+	// accountsPause is how long a source that could not list its accounts is
+	// left alone, where there is an older list.
+	accountsPause = time.Minute
+)
+
+// roster is the list of accounts of one source. Who holds turn reads or writes
+// it; a caller that has to wait for another's call does so no longer than its
+// context, and a call that fails is tried again by the next caller.
+type roster struct {
+	turn   chan struct{}
+	loaded bool
+	list   []tables.Account
+	at     time.Time
+	failed error // of the last call, until retry
+	retry  time.Time
+}
+
+// accounts gives the list of a source's accounts, an hour old at most. Where
+// the source is down an older list serves, with a warning: what the cache
+// holds can still be read.
+func (c *Cache) accounts(ctx context.Context, source string, list func(context.Context) ([]tables.Account, error)) ([]tables.Account, error) {
+	name := source
+	if c.o.Fingerprint != nil {
+		name += " " + c.o.Fingerprint(source)
+	}
+	c.mu.Lock()
+	r := c.rosters[name]
+	if r == nil {
+		r = &roster{turn: make(chan struct{}, 1)}
+		c.rosters[name] = r
+	}
+	c.mu.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+
+	if !r.loaded {
+		saved, at, err := c.o.Index.Accounts(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("read the accounts of %s: %w", source, err)
+		}
+		r.list, r.at, r.loaded = saved, at, true
+	}
+	now := c.o.Now()
+	if !r.at.IsZero() && now.Sub(r.at) < accountsKeep {
+		return slices.Clone(r.list), nil
+	}
+	err := r.failed
+	if err == nil || !now.Before(r.retry) {
+		var fresh []tables.Account
+		if fresh, err = list(ctx); err == nil {
+			r.list, r.at, r.failed = fresh, now.UTC().Truncate(time.Microsecond), nil
+			if err := c.o.Index.SaveAccounts(ctx, name, fresh, r.at); err != nil && ctx.Err() == nil {
+				c.o.Log.WarnContext(ctx, "the accounts were not saved", "source", source, "error", err)
+			}
+			return slices.Clone(fresh), nil
+		}
+	}
+	if k := fault.KindOf(err); r.at.IsZero() || ctx.Err() != nil || k != fault.Unavailable && k != fault.Throttled && k != fault.Timeout {
+		return nil, err
+	}
+	if r.failed == nil || !now.Before(r.retry) {
+		r.failed, r.retry = err, now.Add(accountsPause)
+	}
+	tables.TraceOf(ctx).Warn(fault.Wrap(fault.KindOf(err), err, "the accounts of %s are those of %s", source, r.at.Format(time.DateTime)))
+	return slices.Clone(r.list), nil
+}
+
+// calendar is the time zone that the days of an account are in.
+func (c *Cache) calendar(ctx context.Context, source string, t tables.Table, account string) (*time.Location, error) {
+	if t.Account == "" || t.Accounts == nil {
+		return time.UTC, nil
+	}
+	list, err := c.accounts(ctx, source, t.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if a.ID == account {
+			return a.Location(), nil
+		}
+	}
+	return time.UTC, nil
+}

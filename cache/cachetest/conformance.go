@@ -1,0 +1,310 @@
+package cachetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"argo/cache"
+	"argo/tables"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+func segment(id, table, account string, from, to tables.Day, columns ...string) cache.Segment {
+	at := time.Date(2026, 11, 22, 8, 30, 0, 123456000, time.UTC)
+	return cache.Segment{ID: id, FetchedAt: at, UsedAt: at, Rows: 7, Bytes: 4096, Span: cache.Span{
+		Source: "google_ads", Table: table, Account: account, Days: tables.Days{From: from, To: to}, Columns: columns}}
+}
+
+func same(t *testing.T, got []cache.Segment, want ...cache.Segment) {
+	t.Helper()
+	byID := func(a, b cache.Segment) int {
+		switch {
+		case a.ID < b.ID:
+			return -1
+		case a.ID > b.ID:
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(got, byID)
+	slices.SortFunc(want, byID)
+	if !slices.EqualFunc(got, want, func(a, b cache.Segment) bool {
+		return a.ID == b.ID && a.Source == b.Source && a.Table == b.Table && a.Account == b.Account && a.Days == b.Days &&
+			slices.Equal(a.Columns, b.Columns) && a.FetchedAt.Equal(b.FetchedAt) && a.UsedAt.Equal(b.UsedAt) &&
+			a.Rows == b.Rows && a.Bytes == b.Bytes && a.Epoch == b.Epoch
+	}) {
+		t.Errorf("segments are\n%+v\nnot\n%+v", got, want)
+	}
+}
+
+// TestIndex holds an Index to its contract. open gives a function that opens
+// one and the same new index again and again, as several processes would.
+func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
+	ctx := context.Background()
+	must := func(t *testing.T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(t *testing.T, x cache.Index, table, account string) []cache.Segment {
+		t.Helper()
+		s, err := x.Segments(ctx, "google_ads", table, account)
+		must(t, err)
+		return s
+	}
+
+	t.Run("commit", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		same(t, list(t, x, "ads", "1"))
+		a := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "cost", "date", "weird \"name\", with\nall")
+		b := segment("b", "ads", "2", "2026-11-01", "2026-11-07", "date")
+		c := segment("c", "campaigns", "1", "", "", "id", "status")
+		bare := segment("d", "rates", "", "", "")
+		must(t, x.Commit(ctx, []cache.Segment{a, b, c, bare}, nil))
+		same(t, list(t, x, "ads", "1"), a)
+		same(t, list(t, x, "ads", "2"), b)
+		same(t, list(t, x, "campaigns", "1"), c)
+		same(t, list(t, x, "rates", ""), bare)
+		d := segment("e", "ads", "1", "2026-11-01", "2026-11-09", "date")
+		must(t, x.Commit(ctx, []cache.Segment{d}, []string{"a", "unknown"}))
+		for _, x := range []cache.Index{x, again()} {
+			same(t, list(t, x, "ads", "1"), d)
+			all, err := x.All(ctx)
+			must(t, err)
+			same(t, all, b, c, bare, d)
+		}
+	})
+	t.Run("commit is all or nothing", func(t *testing.T) {
+		x := open(t)()
+		a := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date")
+		must(t, x.Commit(ctx, []cache.Segment{a}, nil))
+		if err := x.Commit(ctx, []cache.Segment{segment("b", "ads", "1", "2026-11-01", "2026-11-07", "date"), a}, []string{"a"}); err == nil {
+			t.Error("an id was taken twice")
+		}
+		same(t, list(t, x, "ads", "1"), a)
+		stopped, stop := context.WithCancel(ctx)
+		stop()
+		if err := x.Commit(stopped, nil, []string{"a"}); err == nil {
+			t.Error("a commit under an ended context said that it was done")
+		}
+		same(t, list(t, x, "ads", "1"), a)
+	})
+	t.Run("forget", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		a, b := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date"), segment("b", "ads", "2", "2026-11-01", "2026-11-07", "date")
+		must(t, x.Commit(ctx, []cache.Segment{a, b}, nil))
+		gone, err := x.Forget(ctx, "google_ads", "ads", "1")
+		must(t, err)
+		same(t, gone, a)
+		same(t, list(t, x, "ads", "1"))
+		same(t, list(t, x, "ads", "2"), b)
+		late := segment("c", "ads", "1", "2026-11-01", "2026-11-07", "date")
+		if err := again().Commit(ctx, []cache.Segment{late}, []string{"b"}); !errors.Is(err, cache.ErrForgotten) {
+			t.Errorf("a fetch from before the Forget: %v", err)
+		}
+		same(t, list(t, x, "ads", "2"), b)
+		late.Epoch, err = again().Epoch(ctx, "google_ads", "ads", "1")
+		must(t, err)
+		if late.Epoch != 1 {
+			t.Errorf("the epoch is %d after one Forget", late.Epoch)
+		}
+		must(t, x.Commit(ctx, []cache.Segment{late}, nil))
+		same(t, list(t, x, "ads", "1"), late)
+		gone, err = x.Forget(ctx, "google_ads", "nothing", "1")
+		must(t, err)
+		same(t, gone)
+	})
+	t.Run("touch", func(t *testing.T) {
+		x := open(t)()
+		a := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date")
+		must(t, x.Commit(ctx, []cache.Segment{a}, nil))
+		a.UsedAt = a.UsedAt.Add(time.Hour)
+		must(t, x.Touch(ctx, []string{"a", "unknown"}, a.UsedAt))
+		same(t, list(t, x, "ads", "1"), a)
+	})
+	t.Run("accounts", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		if got, at, err := x.Accounts(ctx, "google_ads"); err != nil || len(got) != 0 || !at.IsZero() {
+			t.Errorf("an empty index has accounts %v of %v: %v", got, at, err)
+		}
+		at := time.Date(2026, 11, 22, 8, 30, 0, 0, time.UTC)
+		for n, list := range [][]tables.Account{{{ID: "2", Name: "Brand B", Currency: "KRW", Zone: "Asia/Seoul"}, {ID: "1"}}, {{ID: "3"}}, {}} {
+			at = at.Add(time.Hour)
+			must(t, x.SaveAccounts(ctx, "google_ads", list, at))
+			got, when, err := again().Accounts(ctx, "google_ads")
+			must(t, err)
+			if !slices.Equal(got, list) || !when.Equal(at) {
+				t.Errorf("list %d came back as %v of %v", n, got, when)
+			}
+		}
+	})
+	t.Run("several at once", func(t *testing.T) {
+		again := open(t)
+		indexes := []cache.Index{again(), again()}
+		var wg sync.WaitGroup
+		for i := range 40 {
+			wg.Go(func() {
+				x := indexes[i%2]
+				id := fmt.Sprint("s", i)
+				drop := []string(nil)
+				if i >= 20 {
+					drop = []string{id + "x"}
+				}
+				if err := x.Commit(ctx, []cache.Segment{segment(id, "ads", fmt.Sprint(i%3), "2026-11-01", "2026-11-07", "date")}, drop); err != nil {
+					t.Error(err)
+				}
+				if i%5 == 0 {
+					if _, err := x.Forget(ctx, "google_ads", "campaigns", "1"); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		all, err := indexes[0].All(ctx)
+		must(t, err)
+		if n, err := indexes[1].Epoch(ctx, "google_ads", "campaigns", "1"); len(all) != 40 || n != 8 || err != nil {
+			t.Errorf("%d segments of 40, epoch %d of 8: %v", len(all), n, err)
+		}
+	})
+}
+
+// TestStore holds a Store to its contract. open gives a function that opens
+// one and the same new store; read gives the rows of a file aligned with
+// columns, values as in tables.Row.
+func TestStore(t *testing.T, open func(t *testing.T) func() cache.Store, read func(t *testing.T, s cache.Store, path string, columns []tables.Column) []tables.Row) {
+	ctx := context.Background()
+	columns := []tables.Column{
+		{Name: "active", Type: tables.Boolean}, {Name: "cost", Type: tables.Money}, {Name: "date", Type: tables.DateType},
+		{Name: "doc", Type: tables.Document}, {Name: "id", Type: tables.Ident}, {Name: "impressions", Type: tables.BigInt},
+		{Name: "name", Type: tables.Varchar}, {Name: "rate", Type: tables.Float}, {Name: "seen", Type: tables.Timestamp},
+	}
+	dec := func(s string) *apd.Decimal { d, _, _ := apd.NewFromString(s); return d }
+	rows := []tables.Row{
+		{true, dec("12345678901234.123456"), tables.Day("2026-11-22"), `{"a": [1, null]}`, "007", int64(9007199254740993), "Autumn KR 가을", 0.1, time.Date(2026, 11, 22, 23, 59, 59, 999999000, time.UTC)},
+		{nil, nil, nil, nil, nil, nil, nil, nil, nil},
+		{false, dec("-0.000001"), tables.Day("1999-12-31"), `[]`, "", int64(-1), "", -1e300, time.Date(1969, 12, 31, 0, 0, 0, 0, time.UTC)},
+	}
+	seq := func(rows []tables.Row, err error) iter.Seq2[tables.Row, error] {
+		return func(yield func(tables.Row, error) bool) {
+			for _, r := range rows {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+			}
+		}
+	}
+	ids := func(t *testing.T, s cache.Store, want ...string) {
+		t.Helper()
+		got, err := s.List(ctx)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("the store holds %q, not %q: %v", got, want, err)
+		}
+	}
+	equal := func(a, b any) bool {
+		switch x := a.(type) {
+		case *apd.Decimal:
+			y, ok := b.(*apd.Decimal)
+			return ok && x.Cmp(y) == 0
+		case time.Time:
+			y, ok := b.(time.Time)
+			return ok && x.Equal(y)
+		}
+		return a == b
+	}
+
+	t.Run("what is written is read", func(t *testing.T) {
+		again := open(t)
+		s := again()
+		n, bytes, err := s.Write(ctx, "01KAN0000000000000000000A1", columns, seq(rows, nil))
+		if err != nil || n != 3 || bytes <= 0 {
+			t.Fatalf("%d rows, %d bytes: %v", n, bytes, err)
+		}
+		for _, s := range []cache.Store{s, again()} {
+			ids(t, s, "01KAN0000000000000000000A1")
+			path, err := s.Path(ctx, "01KAN0000000000000000000A1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := read(t, s, path, columns)
+			if !slices.EqualFunc(got, rows, func(a, b tables.Row) bool { return slices.EqualFunc(a, b, equal) }) {
+				t.Errorf("the rows came back as %v", got)
+			}
+		}
+	})
+	t.Run("no rows are a segment too", func(t *testing.T) {
+		s := open(t)()
+		if n, bytes, err := s.Write(ctx, "01KAN0000000000000000000A2", columns, seq(nil, nil)); err != nil || n != 0 || bytes <= 0 {
+			t.Errorf("%d rows, %d bytes: %v", n, bytes, err)
+		}
+		ids(t, s, "01KAN0000000000000000000A2")
+	})
+	t.Run("a failed scan leaves nothing", func(t *testing.T) {
+		s := open(t)()
+		cause := errors.New("page 3 failed")
+		if _, _, err := s.Write(ctx, "01KAN0000000000000000000A3", columns, seq(rows, cause)); !errors.Is(err, cause) {
+			t.Errorf("the cause is lost: %v", err)
+		}
+		ids(t, s)
+		stopped, stop := context.WithCancel(ctx)
+		defer stop()
+		midway := func(yield func(tables.Row, error) bool) {
+			yield(rows[0], nil)
+			stop()
+			yield(nil, stopped.Err())
+		}
+		if _, _, err := s.Write(stopped, "01KAN0000000000000000000A4", columns, midway); !errors.Is(err, context.Canceled) {
+			t.Errorf("a write under an ended context: %v", err)
+		}
+		ids(t, s)
+	})
+	t.Run("removed is gone", func(t *testing.T) {
+		s := open(t)()
+		for _, id := range []string{"01KAN0000000000000000000A5", "01KAN0000000000000000000A6"} {
+			if _, _, err := s.Write(ctx, id, columns, seq(rows, nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := s.Remove(ctx, "01KAN0000000000000000000A5"); err != nil {
+				t.Error(err)
+			}
+		}
+		ids(t, s, "01KAN0000000000000000000A6")
+		if _, err := s.Path(ctx, "01KAN0000000000000000000A5"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the path of what is gone: %v", err)
+		}
+	})
+	t.Run("several at once", func(t *testing.T) {
+		s := open(t)()
+		var wg sync.WaitGroup
+		var want []string
+		for i := range 16 {
+			id := fmt.Sprintf("01KAN0000000000000000000B%c", 'A'+i)
+			want = append(want, id)
+			wg.Go(func() {
+				if _, _, err := s.Write(ctx, id, columns, seq(rows, nil)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		ids(t, s, want...)
+	})
+}

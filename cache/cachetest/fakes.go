@@ -1,0 +1,285 @@
+// Package cachetest holds what every Index and Store of the cache must do, as
+// tests, and one of each in memory. It knows the cache, and no file and no
+// database.
+package cachetest
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"argo/cache"
+	"argo/tables"
+)
+
+type key struct{ source, table, account string }
+
+// Index is a cache.Index in memory.
+type Index struct {
+	// Fail, where non-nil, is asked before every call with the method's name;
+	// its error is the call's.
+	Fail func(method string) error
+
+	mu       sync.Mutex
+	segments map[string]cache.Segment
+	epochs   map[key]int64
+	accounts map[string][]tables.Account
+	at       map[string]time.Time
+}
+
+// NewIndex makes an empty one.
+func NewIndex() *Index {
+	return &Index{segments: map[string]cache.Segment{}, epochs: map[key]int64{},
+		accounts: map[string][]tables.Account{}, at: map[string]time.Time{}}
+}
+
+func (x *Index) enter(ctx context.Context, method string) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if x.Fail != nil {
+		if err := x.Fail(method); err != nil {
+			return nil, err
+		}
+	}
+	x.mu.Lock()
+	return x.mu.Unlock, nil
+}
+
+// Segments implements cache.Index.
+func (x *Index) Segments(ctx context.Context, source, table, account string) ([]cache.Segment, error) {
+	leave, err := x.enter(ctx, "Segments")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return x.list(func(s cache.Segment) bool {
+		return s.Source == source && s.Table == table && s.Account == account
+	}), nil
+}
+
+// All implements cache.Index.
+func (x *Index) All(ctx context.Context) ([]cache.Segment, error) {
+	leave, err := x.enter(ctx, "All")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return x.list(func(cache.Segment) bool { return true }), nil
+}
+
+func (x *Index) list(want func(cache.Segment) bool) (out []cache.Segment) {
+	for _, id := range slices.Sorted(maps.Keys(x.segments)) {
+		if s := x.segments[id]; want(s) {
+			s.Columns = slices.Clone(s.Columns)
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Commit implements cache.Index.
+func (x *Index) Commit(ctx context.Context, add []cache.Segment, drop []string) error {
+	leave, err := x.enter(ctx, "Commit")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, s := range add {
+		if s.Epoch != x.epochs[key{s.Source, s.Table, s.Account}] {
+			return cache.ErrForgotten
+		}
+		if _, ok := x.segments[s.ID]; ok {
+			return fmt.Errorf("segment %s is there already", s.ID)
+		}
+	}
+	for _, s := range add {
+		s.Columns = slices.Clone(s.Columns)
+		x.segments[s.ID] = s
+	}
+	for _, id := range drop {
+		delete(x.segments, id)
+	}
+	return nil
+}
+
+// Epoch implements cache.Index.
+func (x *Index) Epoch(ctx context.Context, source, table, account string) (int64, error) {
+	leave, err := x.enter(ctx, "Epoch")
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	return x.epochs[key{source, table, account}], nil
+}
+
+// Forget implements cache.Index.
+func (x *Index) Forget(ctx context.Context, source, table, account string) ([]cache.Segment, error) {
+	leave, err := x.enter(ctx, "Forget")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	x.epochs[key{source, table, account}]++
+	gone := x.list(func(s cache.Segment) bool {
+		return s.Source == source && s.Table == table && s.Account == account
+	})
+	for _, s := range gone {
+		delete(x.segments, s.ID)
+	}
+	return gone, nil
+}
+
+// Touch implements cache.Index.
+func (x *Index) Touch(ctx context.Context, ids []string, at time.Time) error {
+	leave, err := x.enter(ctx, "Touch")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, id := range ids {
+		if s, ok := x.segments[id]; ok {
+			s.UsedAt = at
+			x.segments[id] = s
+		}
+	}
+	return nil
+}
+
+// Accounts implements cache.Index.
+func (x *Index) Accounts(ctx context.Context, source string) ([]tables.Account, time.Time, error) {
+	leave, err := x.enter(ctx, "Accounts")
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer leave()
+	return slices.Clone(x.accounts[source]), x.at[source], nil
+}
+
+// SaveAccounts implements cache.Index.
+func (x *Index) SaveAccounts(ctx context.Context, source string, accounts []tables.Account, at time.Time) error {
+	leave, err := x.enter(ctx, "SaveAccounts")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	x.accounts[source], x.at[source] = slices.Clone(accounts), at
+	return nil
+}
+
+// Store is a cache.Store in memory; the path of a segment is "memory:" and its
+// id.
+type Store struct {
+	// Fail as in Index.
+	Fail func(method string) error
+
+	mu    sync.Mutex
+	files map[string]file
+}
+
+type file struct {
+	columns []tables.Column
+	rows    []tables.Row
+}
+
+// NewStore makes an empty one.
+func NewStore() *Store { return &Store{files: map[string]file{}} }
+
+func (s *Store) fail(ctx context.Context, method string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.Fail != nil {
+		return s.Fail(method)
+	}
+	return nil
+}
+
+// Write implements cache.Store. A row counts eight bytes a column.
+func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, rows iter.Seq2[tables.Row, error]) (n, bytes int64, err error) {
+	if err := s.fail(ctx, "Write"); err != nil {
+		return 0, 0, err
+	}
+	f := file{columns: slices.Clone(columns)}
+	for row, err := range rows {
+		if err != nil {
+			return 0, 0, err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		f.rows = append(f.rows, slices.Clone(row))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.files[id]; ok {
+		return 0, 0, fmt.Errorf("segment %s: %w", id, fs.ErrExist)
+	}
+	s.files[id] = f
+	n = int64(len(f.rows))
+	return n, 100 + 8*n*int64(len(columns)), nil
+}
+
+// Path implements cache.Store.
+func (s *Store) Path(ctx context.Context, id string) (string, error) {
+	if err := s.fail(ctx, "Path"); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.files[id]; !ok {
+		return "", fmt.Errorf("segment %s: %w", id, fs.ErrNotExist)
+	}
+	return "memory:" + id, nil
+}
+
+// Remove implements cache.Store.
+func (s *Store) Remove(ctx context.Context, id string) error {
+	if err := s.fail(ctx, "Remove"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.files, id)
+	return nil
+}
+
+// List implements cache.Store.
+func (s *Store) List(ctx context.Context) ([]string, error) {
+	if err := s.fail(ctx, "List"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.files)), nil
+}
+
+// Read gives the rows of a path, aligned with the names of columns; nil for a
+// column that the file lacks.
+func (s *Store) Read(path string, columns []string) ([]tables.Row, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.files[path[min(len(path), len("memory:")):]]
+	if !ok {
+		return nil, fmt.Errorf("read %s: %w", path, fs.ErrNotExist)
+	}
+	at := make([]int, len(columns))
+	for i, name := range columns {
+		at[i] = slices.IndexFunc(f.columns, func(c tables.Column) bool { return c.Name == name })
+	}
+	out := make([]tables.Row, len(f.rows))
+	for r, row := range f.rows {
+		out[r] = make(tables.Row, len(columns))
+		for i, j := range at {
+			if j >= 0 {
+				out[r][i] = row[j]
+			}
+		}
+	}
+	return out, nil
+}
