@@ -152,11 +152,17 @@ func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, r
 			}
 			return err
 		}},
-		{"rename", func() error { return os.Rename(place, name) }},
-		{"sync folder", func() error { place = name; return syncDir(s.dir) }},
+		{"rename", func() error {
+			err := os.Rename(place, name)
+			if err == nil {
+				place = name
+			}
+			return err
+		}},
+		{"sync folder", func() error { return syncDir(s.dir) }},
 	}
 	for _, step := range steps {
-		if err := errors.Join(s.fail(step.name)); err != nil {
+		if err := s.fail(step.name); err != nil {
 			return 0, 0, err
 		}
 		if err := step.do(); err != nil {

@@ -23,6 +23,7 @@ import (
 const (
 	groupRows  = 122_880 // DuckDB's own row group: one unit of parallel work
 	groupBytes = 64 << 20
+	pageBytes  = 1 << 20
 	batchRows  = 1024
 )
 
@@ -32,6 +33,7 @@ type column struct {
 	tables.Column
 	encode func(v any, arena *arena) (parquet.Value, error)
 	values []parquet.Value
+	page   int // bytes of text in the current page
 }
 
 // arena lends 16-byte cells that live until the batch is written.
@@ -66,7 +68,7 @@ func newWriter(to io.Writer, columns []tables.Column) (*writer, error) {
 	options := []parquet.WriterOption{
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
 		parquet.DictionaryMaxBytes(1 << 20),
-		parquet.PageBufferSize(256 << 10),
+		parquet.PageBufferSize(pageBytes),
 		parquet.CreatedBy("argo", "1", ""),
 	}
 	var root fields
@@ -121,11 +123,25 @@ func (w *writer) write(row tables.Row) error {
 // flush hands the batch to the library, and ends the row group when it is full.
 func (w *writer) flush() error {
 	for i, out := range w.out.ColumnWriters() {
-		if _, err := out.WriteRowValues(w.columns[i].values); err != nil {
+		c := &w.columns[i]
+		if _, err := out.WriteRowValues(c.values); err != nil {
 			return err
 		}
-		clear(w.columns[i].values)
-		w.columns[i].values = w.columns[i].values[:0]
+		// The library measures a page of a dictionary by its indexes and looks
+		// at the dictionary's size only between pages.
+		for _, v := range c.values {
+			if v.Kind() == parquet.ByteArray {
+				c.page += len(v.ByteArray())
+			}
+		}
+		if c.page >= pageBytes {
+			if err := out.Flush(); err != nil {
+				return err
+			}
+			c.page = 0
+		}
+		clear(c.values)
+		c.values = c.values[:0]
 	}
 	w.group += w.batch
 	w.batch, w.arena.used = 0, 0
