@@ -16,6 +16,29 @@ type RealClock struct{}
 // Now is time.Now.
 func (RealClock) Now() time.Time { return time.Now() }
 
+// Sleep waits for d or until ctx ends.
+func (RealClock) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Sleep passes d on the world's clock, as the clock's own Sleep does: at once
+// on a virtual clock. Without one it waits by the wall clock.
+func (m *Market) Sleep(ctx context.Context, d time.Duration) error {
+	if s, ok := m.clock.(interface {
+		Sleep(context.Context, time.Duration) error
+	}); ok {
+		return s.Sleep(ctx, d)
+	}
+	return RealClock{}.Sleep(ctx, d)
+}
+
 // VirtualClock stands still until it is moved.
 type VirtualClock struct {
 	mu  sync.Mutex

@@ -1,17 +1,123 @@
-// Package market is the simulated ad world that every simulator draws from.
+// Package market is the simulated ad world that every simulator draws from: an
+// agency with three advertisers, their accounts, campaigns, budgets, ad groups,
+// ads, keywords, search terms and apps, and what all of these deliver day by
+// day. It speaks no protocol and knows no channel: a simulator beside a
+// connector is a thin skin over it.
+//
+// A world for a test, at noon of 22 November with 90 days behind it:
+//
+//	clock := market.NewClock(time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC))
+//	world := market.New(market.Options{Seed: 1, Start: "2026-08-24", Clock: clock})
+//	sim := googleadssim.New(world, googleadssim.Options{})
+//	server := httptest.NewServer(sim)
+//	clock.Advance(24 * time.Hour) // a day passes: spend, late conversions, expiries
+//
+// # Laws
+//
+// Deterministic: all noise comes from a PCG stream for each (seed, entity, day,
+// purpose), so that two worlds with the same options and the same actions at
+// the same times give equal facts byte by byte, and a change of one campaign
+// does not reshuffle the noise of another.
+//
+// Delivery: a day's potential is drawn once and is delivered along an hourly
+// profile. A paused campaign stops at the moment of the pause; a budget change
+// changes what is spent afterwards; what was delivered stays. Within a day
+// impressions, clicks and cost never fall.
+//
+// Grains agree: the sums over ad groups, devices, networks, ads, keywords and
+// search terms of impressions, clicks, cost, conversions and value are equal,
+// because a finer grain is always a partition of the coarser one. Search terms
+// too rare to be shown are one term with an empty text.
+//
+// Restatement: conversions count for the day of the click and arrive up to
+// [LateDays] days later; cost gets credits for invalid traffic up to
+// [CreditDays] days later. A day older than [SettledDays] never changes again.
+//
+// Three truths: what channels claim ([Market.Facts]: with fractional credit,
+// and view-through on top), what a tracker counts ([Market.Tracker]: by day of
+// install in the app's calendar and currency, a part lost, organic rows), and
+// what was ordered ([Market.Orders]).
 package market
 
-import "argo/tables"
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"argo/tables"
+)
 
 // Options of a world.
 type Options struct {
 	Seed  uint64
-	Start tables.Day // first day with data
+	Start tables.Day // first day with data; "" is 120 days before the clock's day
 	Clock Clock      // nil: the wall clock
 }
 
-// Market is a world.
-type Market struct{ o Options }
+// Market is a world. Safe for concurrent use: readers see one state for the
+// whole of a call, actions are applied one after the other.
+type Market struct {
+	clock Clock
 
-// New makes the world of o.
-func New(o Options) *Market { return &Market{o: o} }
+	mu      sync.Mutex // serialises actions and the journal
+	journal *journal
+	state   atomic.Pointer[state]
+	caches  sync.Map // ad group id → *groupCache, app id + day → *cohort
+}
+
+// New makes the world of o. What happened before the clock's present moment
+// (a few edits by people of the agency) belongs to it: the moment of New is the
+// origin of the world and is kept by SaveActions.
+func New(o Options) *Market {
+	m := &Market{clock: o.Clock}
+	if m.clock == nil {
+		m.clock = RealClock{}
+	}
+	now := m.clock.Now().UTC().Truncate(time.Microsecond)
+	if o.Start == "" {
+		o.Start = tables.DayOf(now).Add(-120)
+	}
+	m.rebuild(header{Seed: o.Seed, Start: o.Start, Origin: now}, nil)
+	return m
+}
+
+// rebuild makes the state anew: the seeded world, the edits before the origin,
+// then the actions given.
+func (m *Market) rebuild(h header, actions []Action) {
+	s := newState(h)
+	s.history()
+	for _, a := range actions {
+		s = s.apply(a)
+	}
+	m.caches.Clear()
+	m.state.Store(s)
+}
+
+// Clock of the world.
+func (m *Market) Clock() Clock { return m.clock }
+
+// Now is the clock's time.
+func (m *Market) Now() time.Time { return m.clock.Now() }
+
+// Start is the first day with data.
+func (m *Market) Start() tables.Day { return m.state.Load().Start }
+
+// NotFound says that no entity of the kind has the id in the account.
+type NotFound struct {
+	Kind    Kind
+	Account int64
+	ID      int64
+}
+
+func (e *NotFound) Error() string {
+	return fmt.Sprintf("account %d has no %s %d", e.Account, e.Kind, e.ID)
+}
+
+// Removed says that a removed entity cannot be changed.
+type Removed struct {
+	Kind Kind
+	ID   int64
+}
+
+func (e *Removed) Error() string { return fmt.Sprintf("%s %d is removed", e.Kind, e.ID) }
