@@ -129,7 +129,7 @@ func startWorld(ctx context.Context, dir string, seed uint64) (*world, error) {
 		return nil, fault.Wrap(fault.Broken, err, "the kept world cannot be read").(*fault.Error).WithHint("give another --dir, or remove this one")
 	}
 	var err error
-	if w.google, w.GoogleURL, err = w.listen(googleadssim.New(w.market, demoGoogle)); err != nil {
+	if w.google, w.GoogleURL, err = w.listen(googleadssim.New(w.market, demoGoogle(w.market))); err != nil {
 		return nil, errors.Join(err, w.market.Close())
 	}
 	if w.tracker, w.TrackerURL, err = w.listen(appsflyersim.New(w.market, demoTracker)); err != nil {
@@ -167,9 +167,10 @@ func (w *world) stop() {
 // configure writes the demo's configuration, its secrets and its lake into
 // dir, and loads it the way argo serve would.
 func (w *world) configure(dir string) (*configs.Config, error) {
+	google := demoGoogle(w.market)
 	secrets := map[string]string{
-		"password": demoPassword, "developer_token": demoGoogle.DeveloperToken, "client_id": demoGoogle.ClientID,
-		"client_secret": demoGoogle.ClientSecret, "refresh_token": demoGoogle.RefreshToken, "appsflyer_token": demoTracker.Token,
+		"password": demoPassword, "developer_token": google.DeveloperToken, "client_id": google.ClientID,
+		"client_secret": google.ClientSecret, "refresh_token": google.RefreshToken, "appsflyer_token": demoTracker.Token,
 	}
 	for name, value := range secrets {
 		if err := writeFile(filepath.Join(dir, "secrets", name), []byte(value+"\n")); err != nil {
@@ -182,7 +183,7 @@ func (w *world) configure(dir string) (*configs.Config, error) {
 	var text bytes.Buffer
 	err := demoTemplate.Execute(&text, map[string]any{
 		"Dir": dir, "GoogleURL": w.GoogleURL, "TrackerURL": w.TrackerURL,
-		"Manager": demoGoogle.ManagerID, "Apps": w.market.Apps(), "Since": w.market.Start(),
+		"Manager": google.ManagerID, "Apps": w.market.Apps(), "Since": w.market.Start(),
 	})
 	if err != nil {
 		return nil, err
