@@ -1,18 +1,32 @@
-// Package engine is the front of Argo: it turns go-mysql-server into a catalog
-// of virtual tables and procedures, takes every statement that touches one of
-// them away from GMS's executor, and runs it as one compiled plan.
+// Package engine is the front of Argo: it turns go-mysql-server (GMS) into a
+// catalog of virtual tables and procedures, takes every statement that touches
+// one of them away from GMS's executor, and runs it as one compiled plan over
+// files and rows.
 //
 // It knows no channel, no file format and no HTTP. Invariant I9: a metadata
 // probe makes no channel call; everything that the catalog answers is local.
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"argo/automation"
+	"argo/server/algebra"
+	"argo/server/columnar"
 	"argo/tables"
+
+	sqle "github.com/dolthub/go-mysql-server"
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/analyzer"
+	"github.com/sirupsen/logrus"
 )
 
 // Database is one connection: its tables and its verbs.
@@ -24,13 +38,20 @@ type Database struct {
 	Actions []automation.Action
 }
 
+// SystemDatabase is the name of the database of the system tables.
+const SystemDatabase = "argo"
+
+// DefaultVersion is what the handshake and VERSION() say by default: a version
+// of MySQL, without a suffix, so that every driver can parse it.
+const DefaultVersion = "8.0.46"
+
 // Options of an Engine.
 type Options struct {
 	Databases []Database
 	// System are the tables of the database argo.
 	System   []tables.Table
 	Columnar Columnar
-	Runner   Runner
+	Runner   Runner           // nil where no database has actions
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: discards
 	// Statements, where non-nil, is given every statement that touched an Argo
@@ -40,56 +61,105 @@ type Options struct {
 	Parallel int
 	// MaxExecution is the default of max_execution_time; 0: no limit.
 	MaxExecution time.Duration
-	// MaxConcurrent is how many statements run in DuckDB at once; 0: no limit.
+	// MaxConcurrent is how many statements run in DuckDB at once, the others
+	// wait; 0: no limit.
 	MaxConcurrent int
-	// Version is what VERSION() and the handshake say; "" is 8.0.46.
+	// Version is what VERSION() and the handshake say; "" is DefaultVersion.
 	Version string
 }
 
 // Runner is the road of a change; *automation.Runner is one.
-type Runner interface{}
+type Runner interface {
+	Do(ctx context.Context, q automation.Request) (automation.Run, error)
+}
 
 // Columnar runs compiled statements; *columnar.Engine is one.
-type Columnar interface{}
-
-// StatementLog keeps what statements cost.
-type StatementLog interface {
-	Record(ctx context.Context, r StatementRecord) error
-}
-
-// StatementRecord is one statement that has ended.
-type StatementRecord struct {
-	ID        string // ULID
-	User      string // name@host
-	Database  string // current database
-	Text      string // as sent; the arguments of a CALL are left out
-	Tables    []string
-	StartedAt time.Time
-	Elapsed   time.Duration
-	Rows      int64 // given to the client
-	Cost      tables.Cost
-	Warnings  int
-	Code      int    // MySQL error number; 0: no error
-	Error     string // message of the error, "" where there is none
-}
-
-// Rights of an authenticated user.
-type Rights struct {
-	User string
-	// Databases that the user may read; nil: all of them.
-	Databases []string
-	Act       bool // may CALL actions
+type Columnar interface {
+	Query(ctx context.Context, st *algebra.Statement, inputs map[algebra.Rel]columnar.Input) (*columnar.Rows, error)
+	Explain(st *algebra.Statement) (string, error)
 }
 
 // Engine is safe for concurrent use.
-type Engine struct{ o Options }
+type Engine struct {
+	o         Options
+	databases []*database // sorted by name
+	gms       *sqle.Engine
+	running   chan struct{} // one slot for each statement in DuckDB; nil: no limit
 
-// New builds the catalog. It makes no call.
-func New(o Options) (*Engine, error) { return &Engine{o: o}, nil }
+	stopping context.Context // ends with Close
+	stop     context.CancelCauseFunc
+}
 
-// MayRead says whether the user of the statement that ctx belongs to may read
-// the database; false outside of a statement.
-func MayRead(ctx context.Context, database string) bool { return false }
+// building guards the package variables of GMS that New sets.
+var building sync.Mutex
 
-// UserOf gives the rights of the user of the statement that ctx belongs to.
-func UserOf(ctx context.Context) (Rights, bool) { return Rights{}, false }
+// New builds the catalog. It makes no call. GMS keeps its system variables and
+// its log per process, so engines of one process share argo_* globals and the
+// version.
+func New(o Options) (*Engine, error) {
+	o.Now = cmpFunc(o.Now, time.Now)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.Parallel = cmp.Or(o.Parallel, 8)
+	o.Version = cmp.Or(o.Version, DefaultVersion)
+	e := &Engine{o: o}
+	e.stopping, e.stop = context.WithCancelCause(context.Background())
+	if o.MaxConcurrent > 0 {
+		e.running = make(chan struct{}, o.MaxConcurrent)
+	}
+	for _, d := range append(slices.Clone(o.Databases), Database{Name: SystemDatabase, Doc: "What Argo knows about itself", Tables: o.System}) {
+		db, err := newDatabase(d)
+		if err != nil {
+			return nil, err
+		}
+		e.databases = append(e.databases, db)
+	}
+	slices.SortFunc(e.databases, func(a, b *database) int { return cmp.Compare(a.name, b.name) })
+	for i := 1; i < len(e.databases); i++ {
+		if e.databases[i].name == e.databases[i-1].name {
+			return nil, fmt.Errorf("there are two databases called %s", e.databases[i].name)
+		}
+	}
+
+	building.Lock()
+	defer building.Unlock()
+	registerVariables()
+	if err := announce(o.Version); err != nil {
+		return nil, fmt.Errorf("announce the version: %w", err)
+	}
+	installRules()
+	// GMS logs every failing statement with its text, which may hold tokens;
+	// the engine keeps its own record.
+	logrus.SetOutput(io.Discard)
+	logrus.SetLevel(logrus.PanicLevel)
+
+	builder := analyzer.NewBuilder(&provider{e}).AddOverrides(sql.EngineOverrides{Builder: sql.BuilderOverrides{Parser: parser{sql.NewMysqlParser()}}})
+	for _, rule := range analyzer.OnceBeforeDefault {
+		if rule.Id.String() == "applyDefaultSelectLimit" {
+			builder.RemoveOnceBeforeRule(rule.Id) // rootRule does it, for the root alone
+		}
+	}
+	builder.AddPreAnalyzeRule(rootRuleID, rootRule)
+	e.gms = sqle.New(builder.Build(), nil)
+	e.gms.Analyzer.Catalog.MySQLDb.SetEnabled(true)
+	return e, nil
+}
+
+func cmpFunc(f, unset func() time.Time) func() time.Time {
+	if f == nil {
+		return unset
+	}
+	return f
+}
+
+// GMS is the engine that a server listens for.
+func (e *Engine) GMS() *sqle.Engine { return e.gms }
+
+// Version is what VERSION() and the handshake say.
+func (e *Engine) Version() string { return e.o.Version }
+
+// Close cancels every statement that runs and takes no more; clients are told
+// that the server shuts down.
+func (e *Engine) Close() error {
+	e.stop(errShutdown)
+	return errors.Join(e.gms.Close())
+}

@@ -1,0 +1,279 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"argo/automation"
+	"argo/tables"
+	"argo/tables/fault"
+
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/expression/function"
+	"github.com/dolthub/go-mysql-server/sql/types"
+)
+
+// provider shows the databases to GMS. Who may see which of them is in GMS's
+// grant tables (Engine.grant).
+type provider struct{ e *Engine }
+
+var (
+	_ sql.DatabaseProvider = (*provider)(nil)
+	_ sql.FunctionProvider = (*provider)(nil)
+)
+
+// Database implements sql.DatabaseProvider.
+func (p *provider) Database(_ *sql.Context, name string) (sql.Database, error) {
+	if db := p.e.database(name); db != nil {
+		return db, nil
+	}
+	return nil, sql.ErrDatabaseNotFound.New(name)
+}
+
+// HasDatabase implements sql.DatabaseProvider.
+func (p *provider) HasDatabase(_ *sql.Context, name string) bool { return p.e.database(name) != nil }
+
+// AllDatabases implements sql.DatabaseProvider.
+func (p *provider) AllDatabases(*sql.Context) []sql.Database {
+	out := make([]sql.Database, len(p.e.databases))
+	for i, db := range p.e.databases {
+		out[i] = db
+	}
+	return out
+}
+
+// Function implements sql.FunctionProvider. GMS's LOAD_FILE reads any file of
+// the server for anybody; MySQL's gives NULL without the FILE privilege, which
+// nobody has here.
+func (p *provider) Function(_ *sql.Context, _, name string) (sql.Function, bool) {
+	if !strings.EqualFold(name, "load_file") {
+		return nil, false
+	}
+	return sql.Function1{Name: "load_file", Fn: func(ctx *sql.Context, arg sql.Expression) sql.Expression {
+		return function.NewNullIf(ctx, arg, arg)
+	}}, true
+}
+
+func (e *Engine) database(name string) *database {
+	i, ok := slices.BinarySearchFunc(e.databases, strings.ToLower(name), func(d *database, n string) int { return cmp.Compare(d.name, n) })
+	if !ok {
+		return nil
+	}
+	return e.databases[i]
+}
+
+// database is a connection as GMS sees it. It is read-only: nothing here can
+// make, change or drop an object.
+type database struct {
+	name, doc string
+	tables    []tables.Table // sorted by name
+	actions   []automation.Action
+}
+
+var (
+	_ sql.Database                = (*database)(nil)
+	_ sql.ReadOnlyDatabase        = (*database)(nil)
+	_ sql.CollatedDatabase        = (*database)(nil)
+	_ sql.StoredProcedureDatabase = (*database)(nil)
+)
+
+func newDatabase(d Database) (*database, error) {
+	db := &database{name: d.Name, doc: d.Doc, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
+	slices.SortFunc(db.tables, func(a, b tables.Table) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(db.actions, func(a, b automation.Action) int { return cmp.Compare(a.Name, b.Name) })
+	for i, t := range db.tables {
+		if t.Scan == nil && t.Files == nil {
+			return nil, fault.New(fault.Internal, "the table %s.%s has neither rows nor files", d.Name, t.Name)
+		}
+		if i > 0 && db.tables[i-1].Name == t.Name {
+			return nil, fault.New(fault.Internal, "there are two tables called %s.%s", d.Name, t.Name)
+		}
+	}
+	for i := 1; i < len(db.actions); i++ {
+		if db.actions[i-1].Name == db.actions[i].Name {
+			return nil, fault.New(fault.Internal, "there are two procedures called %s.%s", d.Name, db.actions[i].Name)
+		}
+	}
+	return db, nil
+}
+
+// Name implements sql.Database.
+func (d *database) Name() string { return d.name }
+
+// IsReadOnly implements sql.ReadOnlyDatabase.
+func (d *database) IsReadOnly() bool { return true }
+
+// GetCollation implements sql.CollatedDatabase.
+func (d *database) GetCollation(*sql.Context) sql.CollationID { return textCollation }
+
+// SetCollation implements sql.CollatedDatabase.
+func (d *database) SetCollation(*sql.Context, sql.CollationID) error { return errReadOnly(d.name) }
+
+// GetTableNames implements sql.Database.
+func (d *database) GetTableNames(ctx *sql.Context) ([]string, error) {
+	statementOf(ctx).do(func() { statementOf(ctx).listing = true })
+	names := make([]string, len(d.tables))
+	for i, t := range d.tables {
+		names[i] = t.Name
+	}
+	return names, nil
+}
+
+// GetTableInsensitive implements sql.Database.
+func (d *database) GetTableInsensitive(ctx *sql.Context, name string) (sql.Table, bool, error) {
+	i, ok := slices.BinarySearchFunc(d.tables, strings.ToLower(name), func(t tables.Table, n string) int { return cmp.Compare(t.Name, n) })
+	if !ok {
+		return nil, false, nil
+	}
+	t := d.tables[i]
+	if t.Describe != nil {
+		columns, err := t.Describe(ctx)
+		if err != nil {
+			st, listing := statementOf(ctx), false
+			st.do(func() { listing = st.listing })
+			if !listing {
+				return nil, false, err
+			}
+			st.trace.Warn(err)
+		}
+		t.Columns = columns
+	}
+	return &table{database: d.name, t: t, schema: schemaOf(d.name, t.Name, t.Columns, keyOf(&t))}, true, nil
+}
+
+// keyOf is what identifies a row over all accounts and days.
+func keyOf(t *tables.Table) []string {
+	if len(t.Key) == 0 {
+		return nil
+	}
+	var key []string
+	for _, name := range []string{t.Account, t.Day} {
+		if name != "" && !slices.Contains(t.Key, name) {
+			key = append(key, name)
+		}
+	}
+	return append(key, t.Key...)
+}
+
+// errReadOnly refuses a change of a database.
+func errReadOnly(name string) error {
+	return fault.New(fault.Unsupported, "the database %s is read-only: what changes at a channel is changed by CALL", name).
+		WithHint("SHOW PROCEDURE STATUS WHERE Db = '%s'", name)
+}
+
+// table is an Argo table as GMS sees it: a name, a schema and a comment. Its
+// rows are never read through GMS: the rule compiles the statement first.
+type table struct {
+	database string
+	t        tables.Table // with its columns as of this statement
+	schema   sql.PrimaryKeySchema
+}
+
+var (
+	_ sql.Table           = (*table)(nil)
+	_ sql.PrimaryKeyTable = (*table)(nil)
+	_ sql.CommentedTable  = (*table)(nil)
+	_ sql.StatisticsTable = (*table)(nil)
+)
+
+// Argo implements algebra.ArgoTable.
+func (t *table) Argo() (string, *tables.Table) { return t.database, &t.t }
+
+// Name implements sql.Table.
+func (t *table) Name() string { return t.t.Name }
+
+// String implements sql.Table.
+func (t *table) String() string { return t.database + "." + t.t.Name }
+
+// Schema implements sql.Table.
+func (t *table) Schema(*sql.Context) sql.Schema { return t.schema.Schema }
+
+// PrimaryKeySchema implements sql.PrimaryKeyTable.
+func (t *table) PrimaryKeySchema(*sql.Context) sql.PrimaryKeySchema { return t.schema }
+
+// Collation implements sql.Table.
+func (t *table) Collation() sql.CollationID { return textCollation }
+
+// Comment implements sql.CommentedTable.
+func (t *table) Comment() string { return t.t.Doc }
+
+// DataLength implements sql.StatisticsTable; nobody has counted.
+func (t *table) DataLength(*sql.Context) (uint64, error) { return 0, nil }
+
+// RowCount implements sql.StatisticsTable: a guess, so that COUNT(*) counts.
+func (t *table) RowCount(*sql.Context) (uint64, bool, error) { return 1000, false, nil }
+
+// Partitions implements sql.Table.
+func (t *table) Partitions(*sql.Context) (sql.PartitionIter, error) { return nil, t.escaped() }
+
+// PartitionRows implements sql.Table.
+func (t *table) PartitionRows(*sql.Context, sql.Partition) (sql.RowIter, error) {
+	return nil, t.escaped()
+}
+
+func (t *table) escaped() error {
+	return fault.New(fault.Internal, "the statement reads %s in a place that Argo does not run", t).
+		WithHint("select the rows first, in a statement of their own")
+}
+
+// GetStoredProcedure implements sql.StoredProcedureDatabase.
+func (d *database) GetStoredProcedure(_ *sql.Context, name string) (sql.StoredProcedureDetails, bool, error) {
+	if a := d.action(name); a != nil {
+		return d.procedure(a), true, nil
+	}
+	return sql.StoredProcedureDetails{}, false, nil
+}
+
+// GetStoredProcedures implements sql.StoredProcedureDatabase.
+func (d *database) GetStoredProcedures(*sql.Context) ([]sql.StoredProcedureDetails, error) {
+	out := make([]sql.StoredProcedureDetails, len(d.actions))
+	for i := range d.actions {
+		out[i] = d.procedure(&d.actions[i])
+	}
+	return out, nil
+}
+
+// SaveStoredProcedure implements sql.StoredProcedureDatabase.
+func (d *database) SaveStoredProcedure(*sql.Context, sql.StoredProcedureDetails) error {
+	return errReadOnly(d.name)
+}
+
+// DropStoredProcedure implements sql.StoredProcedureDatabase.
+func (d *database) DropStoredProcedure(*sql.Context, string) error { return errReadOnly(d.name) }
+
+func (d *database) action(name string) *automation.Action {
+	i, ok := slices.BinarySearchFunc(d.actions, strings.ToLower(name), func(a automation.Action, n string) int { return cmp.Compare(a.Name, n) })
+	if !ok {
+		return nil
+	}
+	return &d.actions[i]
+}
+
+// procedure is the action as SHOW CREATE PROCEDURE and information_schema show
+// it. A CALL never runs this body: callRule takes the statement before GMS
+// would interpret it, with the values of its arguments as they were written.
+func (d *database) procedure(a *automation.Action) sql.StoredProcedureDetails {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE PROCEDURE `%s`(", a.Name)
+	for _, p := range a.Params {
+		fmt.Fprintf(&b, "IN `%s` %s, ", p.Name, parameterType(p.Type))
+	}
+	fmt.Fprintf(&b, "IN `%s` LONGTEXT)\nCOMMENT %s\nMODIFIES SQL DATA\nSQL SECURITY INVOKER\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Argo runs this action itself'",
+		optionsParameter, quote(a.Doc))
+	return sql.StoredProcedureDetails{Name: a.Name, CreateStatement: b.String()}
+}
+
+func parameterType(t tables.Type) string {
+	if t.Kind == tables.Bool {
+		return "TINYINT"
+	}
+	return t.String()
+}
+
+func quote(s string) string {
+	return "'" + strings.NewReplacer("\\", "\\\\", "'", "''", "\n", " ").Replace(s) + "'"
+}
+
+var _ = types.Int64

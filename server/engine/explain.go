@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"argo/server/algebra"
+	"argo/tables"
+
+	"github.com/dolthub/go-mysql-server/sql"
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+)
+
+// parser is MySQL's parser, with EXPLAIN in the tree form: the table of MySQL's
+// traditional form has no place for what Argo has to say.
+type parser struct{ sql.Parser }
+
+// ParseSimple implements sql.Parser.
+func (p parser) ParseSimple(query string) (ast.Statement, error) {
+	s, err := p.Parser.ParseSimple(query)
+	return treeExplain(s), err
+}
+
+// Parse implements sql.Parser.
+func (p parser) Parse(ctx *sql.Context, query string, multi bool) (ast.Statement, string, string, error) {
+	s, parsed, rest, err := p.Parser.Parse(ctx, query, multi)
+	return treeExplain(s), parsed, rest, err
+}
+
+// ParseWithOptions implements sql.Parser.
+func (p parser) ParseWithOptions(ctx context.Context, query string, delimiter rune, multi bool, o ast.ParserOptions) (ast.Statement, string, string, error) {
+	s, parsed, rest, err := p.Parser.ParseWithOptions(ctx, query, delimiter, multi, o)
+	return treeExplain(s), parsed, rest, err
+}
+
+// ParseOneWithOptions implements sql.Parser.
+func (p parser) ParseOneWithOptions(ctx context.Context, query string, o ast.ParserOptions) (ast.Statement, int, error) {
+	s, n, err := p.Parser.ParseOneWithOptions(ctx, query, o)
+	return treeExplain(s), n, err
+}
+
+func treeExplain(s ast.Statement) ast.Statement {
+	if x, ok := s.(*ast.Explain); ok && (x.ExplainFormat == "" || strings.EqualFold(x.ExplainFormat, "traditional")) {
+		x.ExplainFormat, x.Plan = "", true
+	}
+	return s
+}
+
+// explain shows the plan by owner: what each source is asked for, the algebra,
+// and the text that DuckDB runs. It makes no call.
+func (e *Engine) explain(c *compiled, err error) string {
+	var b strings.Builder
+	b.WriteString("Argo\n")
+	if err != nil {
+		fmt.Fprintf(&b, " ├─ refused: %s\n", sqlError(context.Background(), err))
+		return b.String()
+	}
+	for _, leaf := range c.leaves {
+		switch leaf := leaf.(type) {
+		case *algebra.Scan:
+			e.explainScan(&b, c, leaf)
+		case *algebra.Foreign:
+			fmt.Fprintf(&b, " ├─ server: %s (%s)\n", leaf.Name, strings.Join(columnNames(leaf.Cols), ", "))
+		}
+	}
+	b.WriteString(" ├─ algebra\n")
+	indent(&b, " │   ", algebra.String(c.st))
+	b.WriteString(" └─ DuckDB\n")
+	text, err := e.o.Columnar.Explain(c.st)
+	if err != nil {
+		text = "refused: " + sqlError(context.Background(), err).Error()
+	}
+	indent(&b, "     ", text)
+	return b.String()
+}
+
+func (e *Engine) explainScan(b *strings.Builder, c *compiled, s *algebra.Scan) {
+	t := c.tables[s]
+	fmt.Fprintf(b, " ├─ %s: %s\n", s.Source, s.Table)
+	line := func(name, value string) { fmt.Fprintf(b, " │   %-9s %s\n", name, value) }
+	if c.idle[s] {
+		line("asked for", "nothing: no row of it can reach the result")
+	}
+	if t.Account != "" {
+		line("accounts", domainText(s.Where[t.Account], "all"))
+	}
+	if t.Day != "" {
+		days := domainText(s.Where[t.Day], fmt.Sprintf("all since %s", t.Since))
+		line("days", days)
+	}
+	line("columns", strings.Join(columnNames(s.Cols), ", "))
+	var rest []string
+	for name := range s.Where {
+		if name != t.Account && name != t.Day {
+			rest = append(rest, name+" "+domainText(s.Where[name], "any"))
+		}
+	}
+	slices.Sort(rest)
+	if len(rest) > 0 {
+		line("hint", strings.Join(rest, " and "))
+	}
+	switch {
+	case t.Files == nil:
+		line("read as", "rows, now")
+	case t.Account == "" && t.Accounts == nil:
+		line("read as", "Parquet files")
+	default:
+		line("read as", "cached segments; what is missing or stale is fetched")
+	}
+	if s.Limit > 0 {
+		line("stops at", fmt.Sprintf("%d rows", s.Limit))
+	}
+}
+
+func columnNames(cols []algebra.Column) []string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = c.Name
+	}
+	if len(out) == 0 {
+		out = append(out, "(only how many rows)")
+	}
+	return out
+}
+
+// domainText writes a domain as SQL would.
+func domainText(d tables.Domain, unrestricted string) string {
+	value := func(v any) string {
+		switch v := v.(type) {
+		case string:
+			return "'" + v + "'"
+		case tables.Day:
+			return string(v)
+		}
+		return fmt.Sprint(v)
+	}
+	var parts []string
+	if d.In != nil {
+		values := make([]string, 0, len(d.In))
+		for _, v := range d.In {
+			values = append(values, value(v))
+		}
+		parts = append(parts, "in ("+strings.Join(values, ", ")+")")
+	}
+	if d.From != nil {
+		parts = append(parts, "from "+value(d.From))
+	}
+	if d.To != nil {
+		parts = append(parts, "to "+value(d.To))
+	}
+	if len(parts) == 0 {
+		return unrestricted
+	}
+	return strings.Join(parts, " ")
+}
+
+func indent(b *strings.Builder, with, text string) {
+	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+		b.WriteString(with)
+		b.WriteString(strings.TrimRight(line, "\n"))
+		b.WriteByte('\n')
+	}
+}

@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"argo/tables"
+
+	gms "github.com/dolthub/go-mysql-server/server"
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/plan"
+	"github.com/dolthub/go-mysql-server/sql/types"
+	"github.com/dolthub/vitess/go/mysql"
+	"github.com/dolthub/vitess/go/sqltypes"
+	querypb "github.com/dolthub/vitess/go/vt/proto/query"
+	"github.com/oklog/ulid/v2"
+)
+
+// Handler wraps GMS's handler of client commands, for server.Config.Options:
+// every statement gets a trace, the rights of its user and its deadline, its
+// errors get MySQL's numbers, and what it cost is recorded.
+func (e *Engine) Handler(h mysql.Handler, sessions *gms.SessionManager) mysql.Handler {
+	return &handler{Handler: h, e: e, sessions: sessions}
+}
+
+type handler struct {
+	mysql.Handler
+	e        *Engine
+	sessions *gms.SessionManager
+}
+
+// ConnectionAuthenticated implements mysql.Handler.
+func (h *handler) ConnectionAuthenticated(c *mysql.Conn) error {
+	// A CALL ends with an OK packet after its result sets. Vitess sends more
+	// than one result only to clients that may send more than one statement, so
+	// every client gets that capability here; ComMultiQuery holds those that did
+	// not ask for it to one statement.
+	if c.Capabilities&mysql.CapabilityClientMultiStatements == 0 {
+		c.Capabilities |= mysql.CapabilityClientMultiStatements
+		c.ClientData = oneStatement{}
+	}
+	return sqlError(context.Background(), h.Handler.ConnectionAuthenticated(c))
+}
+
+// oneStatement marks a client that may send one statement at a time.
+type oneStatement struct{}
+
+// ComInitDB implements mysql.Handler.
+func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
+	ctx := withStatement(context.Background(), h.begin(c))
+	_ = ctx // GMS takes no context here; the session knows its user
+	return sqlError(ctx, h.Handler.ComInitDB(c, name))
+}
+
+// ComQuery implements mysql.Handler.
+func (h *handler) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
+	return h.run(ctx, c, query, func(ctx context.Context) error {
+		return h.Handler.ComQuery(ctx, c, query, callback)
+	})
+}
+
+// endOfCall begins the remainder that stands for the OK packet after a CALL.
+const endOfCall = "\x00end of call\x00"
+
+var isCall = regexp.MustCompile(`(?is)^(?:\s|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)*call\b`)
+
+// ComMultiQuery implements mysql.Handler.
+func (h *handler) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) (remainder string, err error) {
+	if rest, ok := strings.CutPrefix(query, endOfCall); ok {
+		return rest, callback(&sqltypes.Result{}, rest != "")
+	}
+	fields := false
+	noted := func(r *sqltypes.Result, more bool) error {
+		fields = fields || len(r.Fields) > 0
+		return callback(r, more)
+	}
+	err = h.run(ctx, c, query, func(ctx context.Context) error {
+		if _, single := c.ClientData.(oneStatement); single {
+			return h.Handler.ComQuery(ctx, c, query, noted)
+		}
+		remainder, err = h.Handler.ComMultiQuery(ctx, c, query, noted)
+		return err
+	})
+	if err == nil && fields && isCall.MatchString(query) {
+		remainder = endOfCall + remainder
+	}
+	return remainder, err
+}
+
+// ComStmtExecute implements mysql.Handler.
+func (h *handler) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *mysql.PrepareData, callback func(*sqltypes.Result) error) error {
+	return h.run(ctx, c, prepare.PrepareStmt, func(ctx context.Context) error {
+		return h.Handler.ComStmtExecute(ctx, c, prepare, callback)
+	})
+}
+
+// ComPrepare implements mysql.Handler. The result's columns are told as the
+// compiled statement will give them; GMS would tell its own types.
+func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, prepare *mysql.PrepareData) ([]*querypb.Field, error) {
+	ctx = withStatement(ctx, h.begin(c))
+	fields, err := h.Handler.ComPrepare(ctx, c, query, prepare)
+	if err != nil || fields == nil {
+		return nil, sqlError(ctx, err)
+	}
+	sctx, err := h.sessions.NewContextWithQuery(ctx, c, query)
+	if err != nil {
+		return nil, sqlError(ctx, err)
+	}
+	node, err := h.e.gms.PrepareQuery(sctx, query)
+	if err != nil {
+		return nil, sqlError(ctx, err)
+	}
+	if _, ok := node.(*plan.Call); ok {
+		return nil, nil // as MySQL: the columns come with the result
+	}
+	compiled, err := h.e.compile(sctx, node)
+	if err != nil || compiled == nil {
+		return fields, nil // what is wrong is said when it runs
+	}
+	return fieldsOf(sctx, compiled.schema), nil
+}
+
+// begin makes the statement of a command.
+func (h *handler) begin(c *mysql.Conn) *statement {
+	return &statement{who: identityOf(c), trace: new(tables.Trace), start: h.e.o.Now(), touched: map[string]bool{}}
+}
+
+// run runs one statement under its deadline.
+func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(context.Context) error) error {
+	st := h.begin(c)
+	ctx, cancel := context.WithCancelCause(withStatement(ctx, st))
+	defer cancel(nil)
+	defer context.AfterFunc(h.e.stopping, func() { cancel(errShutdown) })()
+	sctx, err := h.sessions.NewContextWithQuery(ctx, c, query)
+	if err != nil {
+		return sqlError(ctx, err)
+	}
+	if limit := timeLimit(sctx, query); limit > 0 {
+		deadline, done := context.WithTimeoutCause(ctx, limit, errTimeout)
+		defer done()
+		ctx = deadline
+	}
+	began := time.Now()
+	err = sqlError(ctx, do(ctx))
+	h.e.record(context.WithoutCancel(ctx), st, sctx.GetCurrentDatabase(), query, time.Since(began), err)
+	return err
+}
+
+var (
+	isSelect = regexp.MustCompile(`(?is)^(?:\s|\(|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)*(?:select|with|table|values)\b`)
+	timeHint = regexp.MustCompile(`(?is)^(?:\s|\()*select\s*/\*\+[^*]*\bmax_execution_time\s*\(\s*(\d{1,18})\s*\)`)
+)
+
+// timeLimit is how long the statement may take: the hint, else the session's
+// max_execution_time; both in milliseconds and for SELECT only, as in MySQL.
+func timeLimit(ctx *sql.Context, query string) time.Duration {
+	if m := timeHint.FindStringSubmatch(query); m != nil {
+		ms, _ := strconv.ParseInt(m[1], 10, 64)
+		return time.Duration(ms) * time.Millisecond
+	}
+	v, err := ctx.GetSessionVariable(ctx, "max_execution_time")
+	if err != nil {
+		return 0
+	}
+	ms, _, err := types.Int64.Convert(ctx, v)
+	if n, ok := ms.(int64); err == nil && ok && n > 0 && isSelect.MatchString(query) {
+		return time.Duration(n) * time.Millisecond
+	}
+	return 0
+}
+
+var callName = regexp.MustCompile("(?is)^(?:\\s|/\\*.*?\\*/|--[^\\n]*\\n|#[^\\n]*\\n)*(call\\s+[`\\w.$]+)")
+
+// record writes the statement to the log if it touched anything of Argo's.
+func (e *Engine) record(ctx context.Context, st *statement, database, query string, took time.Duration, failed error) {
+	if e.o.Statements == nil || len(st.touched) == 0 {
+		return
+	}
+	if m := callName.FindStringSubmatch(query); m != nil {
+		query = m[1] + "(…)" // arguments may be secrets
+	}
+	r := StatementRecord{
+		ID: ulid.MustNewDefault(st.start).String(), User: st.who.String(), Database: database, Text: query,
+		StartedAt: st.start, Elapsed: took, Rows: st.rows, Cost: st.trace.Cost(), Warnings: len(st.trace.Warnings()),
+	}
+	for name := range st.touched {
+		r.Tables = append(r.Tables, name)
+	}
+	slices.Sort(r.Tables)
+	if s, ok := failed.(*mysql.SQLError); ok {
+		r.Code, r.Error = s.Num, s.Message
+	}
+	if err := e.o.Statements.Record(ctx, r); err != nil {
+		e.o.Log.Error("a statement could not be recorded", "err", err)
+	}
+}
+
+// fieldsOf is the schema as column definitions of the protocol.
+func fieldsOf(ctx *sql.Context, schema sql.Schema) []*querypb.Field {
+	results := ctx.GetCharacterSetResults()
+	out := make([]*querypb.Field, len(schema))
+	for i, c := range schema {
+		charset := uint32(sql.Collation_Default.CharacterSet())
+		switch {
+		case types.IsBinaryType(c.Type):
+			charset = uint32(sql.Collation_binary)
+		case results != sql.CharacterSet_Unspecified:
+			charset = uint32(results)
+		}
+		f := &querypb.Field{
+			Name: c.Name, OrgName: c.Name, Table: c.Source, OrgTable: c.Source, Database: c.DatabaseSource,
+			Type: c.Type.Type(), Charset: charset, ColumnLength: c.Type.MaxTextResponseByteLength(ctx),
+		}
+		if !c.Nullable {
+			f.Flags |= uint32(querypb.MySqlFlag_NOT_NULL_FLAG)
+		}
+		if types.IsUnsigned(c.Type) {
+			f.Flags |= uint32(querypb.MySqlFlag_UNSIGNED_FLAG)
+		}
+		if d, ok := c.Type.(sql.DecimalType); ok {
+			f.Decimals = uint32(d.Scale())
+		} else if d, ok := c.Type.(sql.DatetimeType); ok {
+			f.Decimals = uint32(d.Precision())
+		}
+		out[i] = f
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"argo/tables"
+
+	"github.com/dolthub/vitess/go/mysql"
+	querypb "github.com/dolthub/vitess/go/vt/proto/query"
+)
+
+// Rights of an authenticated user.
+type Rights struct {
+	User string
+	// Databases that the user may read; nil: all of them.
+	Databases []string
+	Act       bool // may CALL actions
+}
+
+// mayRead says whether the user may read the database.
+func (r *Rights) mayRead(database string) bool {
+	return r.Databases == nil || slices.ContainsFunc(r.Databases, func(d string) bool { return strings.EqualFold(d, database) })
+}
+
+// Identity is what an authenticated connection carries in mysql.Conn.UserData.
+type Identity struct {
+	Rights
+	Host string // of the client, without port
+}
+
+// Get implements mysql.Getter.
+func (i *Identity) Get() *querypb.VTGateCallerID { return &querypb.VTGateCallerID{Username: i.User} }
+
+// String is name@host.
+func (i *Identity) String() string { return i.User + "@" + i.Host }
+
+func identityOf(c *mysql.Conn) *Identity {
+	if i, ok := c.UserData.(*Identity); ok {
+		return i
+	}
+	return &Identity{Rights: Rights{User: c.User, Databases: []string{}}}
+}
+
+// statement is what one statement of a client gathers on its way; it travels in
+// the context from the handler down to the sources. Goroutines that work for
+// the statement share it.
+type statement struct {
+	who   *Identity
+	trace *tables.Trace
+	start time.Time
+
+	mu      sync.Mutex
+	touched map[string]bool // "database.table" and "database.procedure()"
+	rows    int64
+	listing bool // the catalog is being listed: a broken table must not hide the others
+	rooted  bool // the analyzer has seen the root of the statement
+	holds   int  // slots of Engine.running that are held
+}
+
+type statementKey struct{}
+
+func withStatement(ctx context.Context, s *statement) context.Context {
+	return tables.WithTrace(context.WithValue(ctx, statementKey{}, s), s.trace)
+}
+
+// statementOf gives the statement that ctx belongs to, or nil.
+func statementOf(ctx context.Context) *statement {
+	s, _ := ctx.Value(statementKey{}).(*statement)
+	return s
+}
+
+func (s *statement) do(f func()) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func (s *statement) touch(name string) { s.do(func() { s.touched[name] = true }) }
+
+func (s *statement) gave(rows int64) { s.do(func() { s.rows += rows }) }
+
+// MayRead says whether the user of the statement that ctx belongs to may read
+// the database; false outside of a statement.
+func MayRead(ctx context.Context, database string) bool {
+	s := statementOf(ctx)
+	return s != nil && s.who.mayRead(database)
+}
+
+// UserOf gives the rights of the user of the statement that ctx belongs to.
+func UserOf(ctx context.Context) (Rights, bool) {
+	if s := statementOf(ctx); s != nil {
+		return s.who.Rights, true
+	}
+	return Rights{}, false
+}
+
+// StatementLog keeps what statements cost.
+type StatementLog interface {
+	Record(ctx context.Context, r StatementRecord) error
+}
+
+// StatementRecord is a statement that touched an Argo table or called an
+// action, after it has ended.
+type StatementRecord struct {
+	ID        string // ULID
+	User      string // name@host
+	Database  string // current database
+	Text      string // as sent; of a CALL without its arguments
+	Tables    []string // database.table, sorted; of a CALL database.procedure()
+	StartedAt time.Time
+	Elapsed   time.Duration
+	Rows      int64 // given to the client
+	Cost      tables.Cost
+	Warnings  int
+	Code      int    // MySQL error number; 0: no error
+	Error     string // its message
+}
