@@ -197,7 +197,7 @@ def mysql_failure(e):
 
 
 # PyMySQL drops the SQLSTATE; these are filled in from the error number so that tests can compare.
-STATES = {1045: "28000", 1054: "42S22", 1064: "42000", 1146: "42S02", 1305: "42000", 1317: "70100", 1318: "42000"}
+STATES = {1044: "42000", 1045: "28000", 1049: "42000", 1054: "42S22", 1064: "42000", 1146: "42S02", 1305: "42000", 1317: "70100", 1318: "42000"}
 
 
 def text(v):
