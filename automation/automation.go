@@ -106,7 +106,7 @@ type Run struct {
 type RunChange struct {
 	Change
 	State    State
-	Attempts int
+	Attempts int    // times it was sent: 0 or 1
 	ReadBack string // last value read
 	Note     string // one sentence for a person: why this state
 	Fence    int64  // grows with every transition; compare-and-set guards it
@@ -122,6 +122,7 @@ type Event struct {
 	At       time.Time
 	Actor    string
 	Note     string
+	Digest   string // of the run's insertion: what it intends
 	PrevHash string
 	Hash     string
 }
@@ -129,17 +130,25 @@ type Event struct {
 // Ledger keeps runs durably. Every method is one transaction, fsynced before
 // it returns. Safe for concurrent use and over processes.
 type Ledger interface {
-	// Insert records a run with its changes. A key that is already there gives
-	// the run that has it and inserted=false.
+	// Insert records a run with its changes, each in its own State with Fence 1,
+	// and the events of Opening. The run's State is their Rollup. A key that is
+	// already there gives the run that has it and inserted=false.
 	Insert(ctx context.Context, r Run) (stored Run, inserted bool, err error)
-	// Advance moves one change if it is still in state from with fence
-	// c.Fence, and appends the event; Conflict fault otherwise. It gives the
-	// change as it is now. The run's own state follows.
+	// Advance moves one change to a state if it is still in c.State with fence
+	// c.Fence, and appends the event of the time c.At; it takes c.Attempts over,
+	// and note and readBack where they are not empty. It gives the change as it
+	// is now; the run's own state follows, and its EndedAt where that is final.
+	// Faults: Conflict where the change has moved, and for a move to Executing
+	// while another run's change of the same source, account, target and field
+	// is InFlight (the message names it); NotFound; Internal for a move that is
+	// not Allowed.
 	Advance(ctx context.Context, run string, c RunChange, to State, note, readBack, actor string) (RunChange, error)
+	// Run gives one run; NotFound fault where there is none.
 	Run(ctx context.Context, id string) (Run, error)
 	// ByKey gives the run that has the idempotency key; false where none has.
 	ByKey(ctx context.Context, key string) (Run, bool, error)
-	// Runs lists the newest first, at most limit; open only the open ones.
+	// Runs lists the newest first, at most limit (0: all); open only the open
+	// ones.
 	Runs(ctx context.Context, open bool, limit int) ([]Run, error)
 	// Events of a run, or of all runs where run is "", in the order of Seq.
 	Events(ctx context.Context, run string) ([]Event, error)
