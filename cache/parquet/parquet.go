@@ -121,7 +121,7 @@ func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, r
 			os.Remove(place)
 		}
 	}()
-	w, err := newWriter(f, columns)
+	w, err := NewWriter(f, columns)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -132,7 +132,7 @@ func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, r
 		if n++; n%256 == 0 && ctx.Err() != nil {
 			return 0, 0, context.Cause(ctx)
 		}
-		if err := w.write(row); err != nil {
+		if err := w.Write(row); err != nil {
 			return 0, 0, fmt.Errorf("row %d: %w", n, err)
 		}
 	}
@@ -143,7 +143,7 @@ func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, r
 		name string
 		do   func() error
 	}{
-		{"close", w.close},
+		{"close", w.Close},
 		{"sync", f.Sync},
 		{"stat", func() error {
 			info, err := f.Stat()

@@ -50,7 +50,8 @@ func (a *arena) cell() []byte {
 	return a.cells[a.used-1][:]
 }
 
-type writer struct {
+// Writer writes rows into one Parquet file. Not safe for concurrent use.
+type Writer struct {
 	out     *parquet.GenericWriter[any]
 	columns []column
 	arena   arena
@@ -59,12 +60,12 @@ type writer struct {
 	start   int64 // size of the file when the row group began
 }
 
-// newWriter writes Parquet with zstd, bounds of every row group, dictionaries
+// NewWriter writes Parquet with zstd, bounds of every row group, dictionaries
 // for text, and every column optional. Types are those DuckDB reads as the
 // kind's own: BIGINT, DOUBLE, DECIMAL, VARCHAR, BOOLEAN, DATE, and TIMESTAMP
 // without time zone.
-func newWriter(to io.Writer, columns []tables.Column) (*writer, error) {
-	w := &writer{columns: make([]column, len(columns))}
+func NewWriter(to io.Writer, columns []tables.Column) (*Writer, error) {
+	w := &Writer{columns: make([]column, len(columns))}
 	options := []parquet.WriterOption{
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
 		parquet.DictionaryMaxBytes(1 << 20),
@@ -97,8 +98,8 @@ func newWriter(to io.Writer, columns []tables.Column) (*writer, error) {
 	return w, nil
 }
 
-// write adds a row. After an error the writer is of no further use.
-func (w *writer) write(row tables.Row) error {
+// Write adds a row. After an error the writer is of no further use.
+func (w *Writer) Write(row tables.Row) error {
 	if len(row) != len(w.columns) {
 		return fmt.Errorf("%d values for %d columns", len(row), len(w.columns))
 	}
@@ -121,7 +122,7 @@ func (w *writer) write(row tables.Row) error {
 }
 
 // flush hands the batch to the library, and ends the row group when it is full.
-func (w *writer) flush() error {
+func (w *Writer) flush() error {
 	for i, out := range w.out.ColumnWriters() {
 		c := &w.columns[i]
 		if _, err := out.WriteRowValues(c.values); err != nil {
@@ -153,7 +154,9 @@ func (w *writer) flush() error {
 	return err
 }
 
-func (w *writer) close() error {
+// Close writes what is left and the footer; without it the file is no Parquet.
+// It does not close what the writer was given.
+func (w *Writer) Close() error {
 	if err := w.flush(); err != nil {
 		return err
 	}

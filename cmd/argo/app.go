@@ -116,7 +116,8 @@ func findSource(name string) (tables.Source, bool) {
 
 // assemble builds the gateway of cfg behind listener. Nothing is called at any
 // channel. The caller closes the app; the listener is the app's from here on.
-func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, log *slog.Logger, c clock) (a *app, err error) {
+// Guests are users instead of the configuration's.
+func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, log *slog.Logger, c clock, guests ...server.User) (a *app, err error) {
 	a = &app{cfg: cfg, log: log, actions: map[string]map[string]automation.Action{}}
 	a.closers = append(a.closers, func() error {
 		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -228,13 +229,11 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return nil, err
 	}
 
-	users := make([]server.User, len(cfg.Users))
-	for i, u := range cfg.Users {
-		password, err := configs.Secret(ctx, u.Password)
-		if err != nil {
-			return nil, fmt.Errorf("users[%d] (%s): %w", i, u.Name, err)
+	users := guests
+	if len(guests) == 0 {
+		if users, err = configured(ctx, cfg.Users); err != nil {
+			return nil, err
 		}
-		users[i] = server.User{Name: u.Name, Host: u.Host, Password: password, Auth: u.Auth, Databases: u.Databases, Act: u.Act}
 	}
 	var tlsConfig *tls.Config
 	if tlsConfig, err = server.Certificate(cfg.TLS.Cert, cfg.TLS.Key, filepath.Join(cfg.DataDir, "tls"), hostOf(cfg.Listen)); err != nil {
@@ -246,6 +245,19 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	a.server, err = server.New(server.Options{Engine: a.engine, Listener: listener, Users: users, TLS: tlsConfig, RequireTLS: require, Log: log})
 	return a, err
+}
+
+// configured resolves the passwords of the configuration's users.
+func configured(ctx context.Context, from []configs.User) ([]server.User, error) {
+	users := make([]server.User, len(from))
+	for i, u := range from {
+		password, err := configs.Secret(ctx, u.Password)
+		if err != nil {
+			return nil, fmt.Errorf("users[%d] (%s): %w", i, u.Name, err)
+		}
+		users[i] = server.User{Name: u.Name, Host: u.Host, Password: password, Auth: u.Auth, Databases: u.Databases, Act: u.Act}
+	}
+	return users, nil
 }
 
 // serve runs the gateway until ctx ends: it finishes what an earlier stop left

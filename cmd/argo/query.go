@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"argo/configs"
+	"argo/server"
 	"argo/tables/fault"
 
 	"github.com/go-sql-driver/mysql"
@@ -222,7 +224,8 @@ func (q *queryFlags) target(ctx context.Context) (cfg *mysql.Config, done func()
 	}
 	c.Listen = l.Addr().String()
 	c.Log.Level = "error"
-	a, user, password, err := assemblePrivate(ctx, c, l)
+	guest := server.User{Name: "query", Host: "127.0.0.1", Password: rand.Text(), Act: true}
+	a, err := assemble(ctx, c, l, logger(c.Log), realClock(), guest)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -232,7 +235,7 @@ func (q *queryFlags) target(ctx context.Context) (cfg *mysql.Config, done func()
 		defer close(ended)
 		_ = a.serve(ctx)
 	}()
-	cfg.Addr, cfg.User, cfg.Passwd, cfg.TLSConfig = l.Addr().String(), user, password, "skip-verify"
+	cfg.Addr, cfg.User, cfg.Passwd, cfg.TLSConfig = l.Addr().String(), guest.Name, guest.Password, "skip-verify"
 	return cfg, func() { cancel(); <-ended; a.close() }, nil
 }
 
