@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>
 # Packages in which goroutines share state: tested again under the race detector.
 RACE := ./cache/... ./automation/... ./tables/rest/... ./tables/market/... ./tables/lake/... ./server/state/... ./server/columnar/...
 
-.PHONY: build demo test race vet fmt fuzz clean
+.PHONY: help build demo test race vet fmt fuzz clean
 
 build:
 	CGO_ENABLED=1 $(GO) build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/argo ./cmd/argo
@@ -33,6 +33,11 @@ fuzz:
 	@set -e; for p in $$($(GO) list -tags $(TAGS) ./...); do \
 	  for f in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "$$p $$f"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+help:
+	@sed -n '1,4s/^# //p' Makefile
+	@echo '  make vet    format check and go vet'
+	@echo '  make fuzz   every fuzz target for FUZZTIME (30s) each'
 
 clean:
 	rm -rf bin
