@@ -63,7 +63,7 @@ func (c *Client) Query(ctx context.Context, account, gaql string) iter.Seq2[Reco
 
 func (c *Client) query(ctx context.Context, account, login, gaql string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		body, err := json.Marshal(map[string]string{"query": gaql})
+		body, err := marshal(map[string]string{"query": gaql})
 		if err != nil {
 			yield(nil, err)
 			return
@@ -137,7 +137,7 @@ func (c *Client) Mutate(ctx context.Context, account, collection string, update 
 	if err != nil {
 		return fmt.Errorf("%w: %w", rest.ErrNotApplied, err)
 	}
-	body, err := json.Marshal(map[string]any{"operations": []any{
+	body, err := marshal(map[string]any{"operations": []any{
 		map[string]any{"updateMask": strings.Join(mask, ","), "update": update},
 	}})
 	if err != nil {

@@ -108,6 +108,12 @@ var codes = map[string]struct {
 // judge classifies an error reply, or an error in the middle of a stream
 // (status 0). write says that the request was to change something.
 func (c *Client) judge(status int, body []byte, about string, write bool) rest.Class {
+	k := c.verdict(status, body, about, write)
+	k.Fault.RetryAfter = k.RetryAfter
+	return k
+}
+
+func (c *Client) verdict(status int, body []byte, about string, write bool) rest.Class {
 	f := unwrap(body)
 	code, text, delay, request := "", "", time.Duration(0), ""
 	word := ""
@@ -137,7 +143,7 @@ func (c *Client) judge(status int, body []byte, about string, write bool) rest.C
 	if status < 300 || status > 599 { // google.rpc.Code where the HTTP status is not known
 		status = map[int]int{3: 400, 5: 404, 7: 403, 8: 429, 10: 409, 13: 500, 14: 503, 16: 401, 4: 504}[status]
 	}
-	if text == "" {
+	if text = c.rest.Redact(text); text == "" { // a stream's error does not pass through rest
 		text = "no further word"
 	}
 	if len(text) > 300 {

@@ -1,6 +1,7 @@
 package googleads
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -190,8 +191,17 @@ func readDecimal(v any) (any, error) { return fixed(plain(v), 0) }
 func readMicros(v any) (any, error) { return fixed(plain(v), -6) }
 
 func readJSON(v any) (any, error) {
-	b, err := json.Marshal(v)
+	b, err := marshal(v)
 	return string(b), err
+}
+
+// marshal is JSON as a person writes it: & and < stay.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 func readClock(v any) (any, error) {
