@@ -117,11 +117,11 @@ def go_sql_driver(login, statements):
     return program([WORK / "goclient"], login, statements)
 
 
-def connector_j(login, statements, **properties):
-    """MySQL Connector/J with server-side prepared statements."""
+def connector_j(login, statements, url=None, **properties):
+    """MySQL Connector/J with server-side prepared statements; or as the URL says, and nothing else."""
     path = os.pathsep.join([str(WORK / "java"), str(WORK / "java/lib/*")])
     return program(["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", path, "Client"], login, statements,
-                   properties=properties)
+                   properties=properties, **({"url": url} if url else {}))
 
 
 def mysql2(login, statements):

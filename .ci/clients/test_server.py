@@ -1,5 +1,7 @@
 """The program as a server: users of both kinds of authentication, rights, start and stop."""
 import os
+import re
+import shlex
 import signal
 import subprocess
 
@@ -107,11 +109,36 @@ def test_keeps_its_state(argo, tmp_path):
         p.stop()
 
 
-def test_greeting(demo):
-    """argo demo prints the lines to paste: for the command line, for JDBC, for Tableau, three queries and a CALL."""
-    text = demo.output.read_text()
-    for word in ("mysql", f"jdbc:mysql://127.0.0.1:{demo.login.port}", "Tableau", "SELECT", "CALL google_ads."):
-        assert word in text, text
+@pytest.fixture(scope="module")
+def greeting(demo):
+    """What argo demo prints."""
+    return demo.output.read_text()
+
+
+def test_greeting_connects(demo, greeting):
+    """The lines to paste: for the command line, for JDBC, for Tableau, for argo itself."""
+    assert "Tableau" in greeting
+    line = re.search(r"^.*?((?:mariadb|mysql) -h.*)$", greeting, re.M).group(1)
+    run = subprocess.run(shlex.split(line.replace("mysql ", "mariadb ")), input="SELECT DATABASE();", capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and "google_ads" in run.stdout, run.stderr
+    url = re.search(r"jdbc:mysql:\S+", greeting).group()
+    r, = clients.connector_j(demo.login, [{"sql": "SELECT DATABASE()"}], url=url)
+    assert r.rows == [["google_ads"]]
+
+
+def test_greeting_runs(demo, greeting):
+    """Three queries worth running and the CALL to try, as they are printed. The second time a query needs no call."""
+    text = re.sub(r"^\s*--.*\n", "", greeting, flags=re.M)
+    statements = [" ".join(s.split()) for s in re.findall(r"^ +((?:SELECT|WITH|CALL)\b.*?);", text, re.M | re.S)]
+    selects = [s for s in statements if not s.startswith("CALL")]
+    assert len(selects) >= 3 and len(selects) < len(statements), statements
+    for r, s in zip(clients.mariadb_cli(demo.login, [{"sql": s} for s in statements]), statements):
+        assert r.rows, s
+    campaign = re.search(r"pause_campaign\((\d+)\)", greeting).group(1)
+    clients.py_mysql(demo.login, [{"sql": f"CALL google_ads.enable_campaign({campaign})"}])[0].rows
+    for s in selects[:3]:
+        twice = clients.py_mysql(demo.login, [{"sql": s}, {"sql": s}, {"sql": "SELECT calls FROM argo.queries ORDER BY started_at DESC LIMIT 1"}])
+        assert twice[0].rows == twice[1].rows and twice[2].rows == [["0"]], s
 
 
 def test_pasted_queries(demo, argo):

@@ -37,6 +37,7 @@ public class Client {
   }
 
   static Connection connect(JsonObject job) throws Exception {
+    if (job.has("url")) return DriverManager.getConnection(text(job, "url"));
     Properties p = new Properties();
     p.setProperty("user", text(job, "user"));
     p.setProperty("password", text(job, "password"));
