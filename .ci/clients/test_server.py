@@ -132,8 +132,9 @@ def test_greeting_runs(demo, greeting):
     statements = [" ".join(s.split()) for s in re.findall(r"^ +((?:SELECT|WITH|CALL)\b.*?);", text, re.M | re.S)]
     selects = [s for s in statements if not s.startswith("CALL")]
     assert len(selects) >= 3 and len(selects) < len(statements), statements
-    for r, s in zip(clients.mariadb_cli(demo.login, [{"sql": s} for s in statements]), statements):
-        assert r.rows, s
+    results = clients.mariadb_cli(demo.login, [{"sql": s} for s in statements])
+    assert not [str(r.error) for r in results if r.error]
+    assert sum(bool(r.rows) for r in results) >= len(results) - 1  # on the first day of a month one has nothing to say
     campaign = re.search(r"pause_campaign\((\d+)\)", greeting).group(1)
     clients.py_mysql(demo.login, [{"sql": f"CALL google_ads.enable_campaign({campaign})"}])[0].rows
     for s in selects[:3]:
