@@ -124,7 +124,6 @@ var sheets = []sheet{
 			flag("budget_explicitly_shared", "campaign_budget.explicitly_shared", "Whether other campaigns may spend the same budget"),
 			clock("start_date_time", "campaign.start_date_time", "Beginning"),
 			clock("end_date_time", "campaign.end_date_time", "End; NULL where there is none"),
-			word("experiment_type", "campaign.experiment_type", "BASE, DRAFT or EXPERIMENT"),
 			list("labels", "campaign.labels", "Resource names of labels, a JSON array"),
 			currency(),
 		},

@@ -148,7 +148,8 @@ var (
 		{tables.Column{Name: "event_name", Type: tables.Type{Kind: tables.ID, Length: 255}, NotNull: true, Doc: "In-app event: af_purchase"}, "", nil},
 		count("unique_users", "", "Users who sent the event, so far"),
 		count("event_count", "", "Events so far"),
-		money("sales", "", "Revenue of the events so far; in the currency that the report names, mostly the app's"),
+		money("sales", "", "Revenue of the events so far"),
+		{tables.Column{Name: "sales_currency", Type: tables.Ident, Doc: "Currency that the report's header names for sales (Sales in USD). AppsFlyer documents that aggregate reports are in the app's currency; whether the header always agrees is not confirmed"}, "", nil},
 	}
 )
 
@@ -256,6 +257,7 @@ func (c *client) scan(ctx context.Context, s sheet, scan tables.Scan, yield func
 type event struct {
 	name                string
 	users, count, sales int
+	currency            string // of the sales, by the header
 }
 
 // events finds the in-app events of a header. Names may hold anything, brackets
@@ -274,9 +276,12 @@ func events(header []string) []event {
 			if !ok {
 				n = len(out)
 				at[name] = n
-				out = append(out, event{name, -1, -1, -1})
+				out = append(out, event{name, -1, -1, -1, ""})
 			}
 			*[]*int{&out[n].users, &out[n].count, &out[n].sales}[kind] = i
+			if kind == 2 {
+				out[n].currency = strings.TrimSuffix(h[j+len(suffix):], ")")
+			}
 			break
 		}
 	}
@@ -380,6 +385,13 @@ func (c *client) getter(f field, in *rest.Sheet, app string) func([]string, even
 		return func(rec []string, e event) (any, error) { return cell(rec, e.count) }
 	case "sales":
 		return func(rec []string, e event) (any, error) { return cell(rec, e.sales) }
+	case "sales_currency":
+		return func(_ []string, e event) (any, error) {
+			if e.currency == "" {
+				return nil, nil
+			}
+			return e.currency, nil
+		}
 	}
 	at := in.At(f.header)
 	return func(rec []string, _ event) (any, error) { return f.read(rec[at]) }
