@@ -34,53 +34,58 @@ func Plan(want Span, have []Segment, good func(Segment, tables.Day) bool) (use [
 		wide[i] = superset(s.Columns, want.Columns)
 	}
 
-	last := -1            // the segment of the cell before, -1 for a gap
-	var held map[int]bool // segments that hold a cell of the open gap
-	closeGap := func() {
-		if len(held) == 0 {
-			return
-		}
-		g := &gaps[len(gaps)-1]
-		for i := range held {
-			g.Columns = append(g.Columns, near[i].Columns...)
-		}
-		g.Columns = sorted(g.Columns)
-		held = nil
+	// The days run backwards, so a segment comes in with its last day and goes
+	// with its first; at holds those of the day, the newest fetched first.
+	coming := make([]int, len(near))
+	for i := range coming {
+		coming[i] = i
 	}
-	first := true
+	slices.SortFunc(coming, func(a, b int) int { return cmp.Compare(near[b].Days.To, near[a].Days.To) })
+	var at []int
+
+	const none = -1
+	last := none - 1 // what answered the cell before: a segment, none in a gap
+	var held []int   // segments that hold a cell of the open gap
+	closeGap := func() {
+		slices.Sort(held)
+		for _, i := range slices.Compact(held) {
+			g := &gaps[len(gaps)-1]
+			g.Columns = sorted(append(g.Columns, near[i].Columns...))
+		}
+		held = held[:0]
+	}
 	for day := range cells(want.Days) {
-		by := -1
-		for i, s := range near {
-			if wide[i] && holds(s.Days, day) && good(s, day) {
+		for len(coming) > 0 && near[coming[0]].Days.To >= day {
+			i, _ := slices.BinarySearch(at, coming[0])
+			at = slices.Insert(at, i, coming[0])
+			coming = coming[1:]
+		}
+		at = slices.DeleteFunc(at, func(i int) bool { return near[i].Days.From > day })
+		by := none
+		for _, i := range at {
+			if wide[i] && good(near[i], day) {
 				by = i
 				break
 			}
 		}
 		days := tables.Days{From: day, To: day}
-		switch more := !first && by == last; {
-		case by >= 0 && more:
-			use[len(use)-1].Days.From = day
-		case by >= 0:
-			closeGap()
-			use = append(use, Use{Segment: near[by], Days: days})
-		case more:
+		switch {
+		case by == last && by == none:
 			gaps[len(gaps)-1].Days.From = day
-		default:
+		case by == last:
+			use[len(use)-1].Days.From = day
+		case by == none:
 			g := want
 			g.Days, g.Columns = days, sorted(slices.Clone(want.Columns))
 			gaps = append(gaps, g)
+		default:
+			closeGap()
+			use = append(use, Use{Segment: near[by], Days: days})
 		}
-		if by < 0 {
-			for i, s := range near {
-				if holds(s.Days, day) {
-					if held == nil {
-						held = map[int]bool{}
-					}
-					held[i] = true
-				}
-			}
+		if by == none {
+			held = append(held, at...)
 		}
-		last, first = by, false
+		last = by
 	}
 	closeGap()
 	return use, gaps

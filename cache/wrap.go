@@ -180,7 +180,8 @@ type request struct {
 	want Span
 	good func(Segment, tables.Day) bool
 
-	pinned  []Segment // good segments of the index
+	found   []Use     // what the index answers
+	pinned  []Segment // its segments
 	flights []*flight // fetches of the rest: own ones and joined ones
 	used    []Segment // what answers in the end
 }
@@ -202,17 +203,21 @@ func (q *request) answer(ctx context.Context) (files []tables.File, lost string,
 		}
 		return nil, "", err
 	}
-	// Every gap now lies in a segment of a flight, which answers however old
-	// the statement wants its cells to be at most.
-	have, fetched := q.pinned, map[string]bool{}
-	for _, f := range q.flights {
-		have = append(have, f.segment)
-		fetched[f.segment.ID] = true
-	}
-	use, gaps := Plan(q.want, have, func(s Segment, d tables.Day) bool { return fetched[s.ID] || q.good(s, d) })
-	if len(gaps) > 0 {
-		return nil, "", fault.New(fault.Internal, "the days %s to %s of %s were fetched and are not there",
-			gaps[0].Days.From, gaps[0].Days.To, q.t.Name)
+	use := q.found
+	if len(q.flights) > 0 {
+		// Every gap now lies in a segment of a flight, which answers however old
+		// the statement wants its cells to be at most.
+		have, fetched := slices.Clone(q.pinned), map[string]bool{}
+		for _, f := range q.flights {
+			have = append(have, f.segment)
+			fetched[f.segment.ID] = true
+		}
+		var gaps []Span
+		use, gaps = Plan(q.want, have, func(s Segment, d tables.Day) bool { return fetched[s.ID] || q.good(s, d) })
+		if len(gaps) > 0 {
+			return nil, "", fault.New(fault.Internal, "the days %s to %s of %s were fetched and are not there",
+				gaps[0].Days.From, gaps[0].Days.To, q.t.Name)
+		}
 	}
 	trace := tables.TraceOf(ctx)
 	for _, u := range use {
@@ -245,7 +250,7 @@ func (q *request) board(ctx context.Context) (cached, missed int64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the index of %s: %w", q.t.Name, err)
 	}
-	use, gaps := Plan(q.want, have, q.good)
+	found, gaps := Plan(q.want, have, q.good)
 	epoch := int64(0)
 	if len(gaps) > 0 {
 		if epoch, err = c.o.Index.Epoch(ctx, q.want.Source, q.want.Table, q.want.Account); err != nil {
@@ -255,9 +260,11 @@ func (q *request) board(ctx context.Context) (cached, missed int64, err error) {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	q.pinned, q.flights, q.used = nil, nil, nil
-	for _, u := range use {
-		if !slices.ContainsFunc(q.pinned, func(s Segment) bool { return s.ID == u.Segment.ID }) {
+	q.found, q.pinned, q.flights, q.used = found, nil, nil, nil
+	pinned := map[string]bool{}
+	for _, u := range found {
+		if !pinned[u.Segment.ID] {
+			pinned[u.Segment.ID] = true
 			q.pinned = append(q.pinned, u.Segment)
 			c.pins[u.Segment.ID]++
 		}
