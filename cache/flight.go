@@ -30,11 +30,10 @@ type flight struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	waiters   int
-	landed    bool // done is closed
-	forgotten bool // a Forget came after it began: for its waiters only
-	segment   Segment
-	err       error
+	waiters int
+	landed  bool // done is closed
+	segment Segment
+	err     error
 }
 
 // depart makes a flight with one waiter, the caller; c.mu and the book are
@@ -255,30 +254,23 @@ func (c *Cache) commit(f *flight, s Segment) (drop []string, err error) {
 	ctx := context.WithoutCancel(f.ctx) // what is fetched is paid for
 	f.book.Lock()
 	defer f.book.Unlock()
+	have, err := c.o.Index.Segments(ctx, s.Source, s.Table, s.Account)
+	if err != nil {
+		return nil, fmt.Errorf("read the index of %s: %w", s.Table, err)
+	}
+	drop = superseded(have, s)
+	if err := c.o.Index.Commit(ctx, []Segment{s}, drop); errors.Is(err, ErrForgotten) {
+		return []string{s.ID}, nil // removed by its last reader
+	} else if err != nil {
+		return nil, fmt.Errorf("commit segment %s: %w", s.ID, err)
+	}
 	c.mu.Lock()
-	forgotten := f.forgotten
-	c.mu.Unlock()
-	if !forgotten {
-		have, err := c.o.Index.Segments(ctx, s.Source, s.Table, s.Account)
-		if err != nil {
-			return nil, fmt.Errorf("read the index of %s: %w", s.Table, err)
-		}
-		drop = superseded(have, s)
-		err = c.o.Index.Commit(ctx, []Segment{s}, drop)
-		if err == nil {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.bytes += s.Bytes
-			for _, old := range have {
-				if slices.Contains(drop, old.ID) {
-					c.bytes -= old.Bytes
-				}
-			}
-			return drop, nil
-		}
-		if !errors.Is(err, ErrForgotten) {
-			return nil, fmt.Errorf("commit segment %s: %w", s.ID, err)
+	defer c.mu.Unlock()
+	c.bytes += s.Bytes
+	for _, old := range have {
+		if slices.Contains(drop, old.ID) {
+			c.bytes -= old.Bytes
 		}
 	}
-	return []string{s.ID}, nil // removed by its last reader
+	return drop, nil
 }

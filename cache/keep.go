@@ -54,10 +54,7 @@ func (c *Cache) Forget(ctx context.Context, source, table, account string) error
 	b := c.book(key{source, table, account})
 	b.Lock()
 	c.mu.Lock()
-	for _, f := range b.flights {
-		f.forgotten = true
-	}
-	b.flights = nil
+	b.flights = nil // nobody joins them any more; the epoch keeps them out of the index
 	c.mu.Unlock()
 	dropped, err := c.o.Index.Forget(ctx, source, table, account)
 	b.Unlock()
