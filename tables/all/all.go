@@ -5,6 +5,7 @@ package all
 import (
 	"argo/tables"
 	"argo/tables/ads/googleads"
+	"argo/tables/lake"
 	"argo/tables/mmp/appsflyer"
 )
 
@@ -13,5 +14,6 @@ func Sources() []tables.Source {
 	return []tables.Source{
 		appsflyer.Source,
 		googleads.Source,
+		lake.Source,
 	}
 }

@@ -107,8 +107,11 @@ var ErrNotApplied = errors.New("nothing was changed")
 
 // Client is safe for concurrent use.
 type Client struct {
-	o       Options
-	http    *http.Client
+	o    Options
+	http *http.Client
+	// writes travel on connections of their own: one that was kept and that the
+	// server has just closed would leave the outcome of a change unknown.
+	writes  *http.Client
 	buckets buckets
 	secrets func() []string
 }
@@ -134,6 +137,14 @@ func New(o Options) *Client {
 		o.Jitter = rand.Float64
 	}
 	c := &Client{o: o, http: NewHTTP(o.HTTP)}
+	c.writes = c.http
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		t = t.Clone()
+		t.DisableKeepAlives = true
+		own := *c.http
+		own.Transport = t
+		c.writes = &own
+	}
 	c.secrets = func() []string {
 		if o.Auth == nil {
 			return o.Secrets
@@ -299,7 +310,11 @@ func (c *Client) once(ctx context.Context, r *Request) (res *Response, tag strin
 	}
 	slow := time.AfterFunc(c.o.Header, func() { cancel(fmt.Errorf("%w: no reply after %s", errSlow, c.o.Header)) })
 	tables.TraceOf(ctx).Call()
-	p, err := c.http.Do(q)
+	send := c.http
+	if r.Write {
+		send = c.writes
+	}
+	p, err := send.Do(q)
 	slow.Stop()
 	if err != nil {
 		return nil, tag, wrote.Load(), err
@@ -404,7 +419,7 @@ func (r redacted) Is(target error) bool {
 // Redact replaces every secret in text.
 func (c *Client) Redact(text string) string {
 	for _, s := range c.secrets() {
-		if s == "" {
+		if len(s) < 3 { // would take every text apart
 			continue
 		}
 		text = strings.ReplaceAll(text, s, "[secret]")

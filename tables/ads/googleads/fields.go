@@ -182,7 +182,9 @@ func fixed(text string, shift int32) (any, error) {
 		return nil, fmt.Errorf("not a number")
 	}
 	d.Exponent += shift
-	_, err = decimals.Quantize(d, d, -6)
+	if _, err = decimals.Quantize(d, d, -6); err == nil && d.NumDigits() > 20 {
+		err = fmt.Errorf("a number with too many digits")
+	}
 	return d, err
 }
 

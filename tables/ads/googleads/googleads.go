@@ -46,18 +46,18 @@ var Source = tables.Source{
 }
 
 const sample = `# Google Ads. Secrets are references: env:NAME, file:PATH or aws-sm:NAME.
-name: google_ads
-source: google_ads
-options:
-  developer_token: env:GOOGLE_ADS_DEVELOPER_TOKEN   # API centre of the manager account
-  client_id: env:GOOGLE_ADS_CLIENT_ID               # OAuth client (desktop or web)
-  client_secret: env:GOOGLE_ADS_CLIENT_SECRET
-  refresh_token: env:GOOGLE_ADS_REFRESH_TOKEN       # scope https://www.googleapis.com/auth/adwords
-  login_customer_id: "1234567890"                   # manager account; leave out for accounts of one's own
-  # customers: ["1112223333", "4445556666"]         # only these; default: every enabled account of the tree
-  # since: 2026-01-01                               # first day of the tables; default: 90 days before today
-  # base_url: https://googleads.googleapis.com
-  # token_url: https://oauth2.googleapis.com/token
+- name: google_ads
+  source: google_ads
+  options:
+    developer_token: env:GOOGLE_ADS_DEVELOPER_TOKEN   # API centre of the manager account
+    client_id: env:GOOGLE_ADS_CLIENT_ID               # OAuth client (desktop or web)
+    client_secret: env:GOOGLE_ADS_CLIENT_SECRET
+    refresh_token: env:GOOGLE_ADS_REFRESH_TOKEN       # scope https://www.googleapis.com/auth/adwords
+    login_customer_id: "1234567890"                   # manager account; leave out for accounts of one's own
+    # customers: ["1112223333", "4445556666"]         # only these; default: every enabled account of the tree
+    # since: 2026-01-01                               # first day of the tables; default: 90 days before today
+    # base_url: https://googleads.googleapis.com
+    # token_url: https://oauth2.googleapis.com/token
 `
 
 type config struct {

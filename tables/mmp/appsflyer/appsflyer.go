@@ -46,21 +46,21 @@ var Source = tables.Source{
 }
 
 const sample = `# AppsFlyer aggregate reports. The token is a reference: env:NAME, file:PATH or aws-sm:NAME.
-name: appsflyer
-source: appsflyer
-options:
-  token: env:APPSFLYER_TOKEN        # API token V2, of an admin of the account
-  apps:
-    - id: id900000001               # iOS: id and digits; Android: the package name
-      name: Brand A iOS
-      time_zone: Asia/Seoul         # exactly the app's setting; leave out for UTC
-      currency: KRW                 # the app's currency, in which all amounts are
-    - id: com.example.branda
-      name: Brand A Android
-      time_zone: Asia/Seoul
-      currency: KRW
-  # since: 2026-01-01               # first day of the tables; default: 90 days before today
-  # base_url: https://hq1.appsflyer.com
+- name: appsflyer
+  source: appsflyer
+  options:
+    token: env:APPSFLYER_TOKEN        # API token V2, of an admin of the account
+    apps:
+      - id: id900000001               # iOS: id and digits; Android: the package name
+        name: Brand A iOS
+        time_zone: Asia/Seoul         # exactly the app's setting; leave out for UTC
+        currency: KRW                 # the app's currency, in which all amounts are
+      - id: com.example.branda
+        name: Brand A Android
+        time_zone: Asia/Seoul
+        currency: KRW
+    # since: 2026-01-01               # first day of the tables; default: 90 days before today
+    # base_url: https://hq1.appsflyer.com
 `
 
 type config struct {

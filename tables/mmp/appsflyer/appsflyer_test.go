@@ -437,31 +437,3 @@ func TestConfig(t *testing.T) {
 		t.Errorf("a bad token: %v", err)
 	}
 }
-
-// Whatever a reply is, a scan ends with rows of the right width or with a fault.
-func FuzzReport(f *testing.F) {
-	f.Add([]byte(small))
-	f.Add([]byte(strings.ReplaceAll(small, "120", "N/A")))
-	f.Add([]byte("\xef\xbb\xbf" + small))
-	f.Add([]byte(strings.ReplaceAll(small, "buy", `"a (Sales in b) "`)))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		v := newVendor(t)
-		v.answer = func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/csv")
-			w.Write(text)
-		}
-		conn := v.open(t)
-		for _, name := range []string{"partners_by_date", "partners_events_by_date"} {
-			x := table(t, conn, name)
-			got, err := rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: all(x)})
-			if err != nil && fault.As(err) == nil {
-				t.Fatalf("%v is no fault", err)
-			}
-			for _, r := range got {
-				if len(r) != len(x.Columns) || !two.Contains(r[0].(tables.Day)) {
-					t.Fatalf("row %v", r)
-				}
-			}
-		}
-	})
-}

@@ -146,7 +146,9 @@ func (c *client) ask(ctx context.Context, k key, q url.Values, limits []rest.Lim
 	}
 	defer res.Body.Close()
 	var b bytes.Buffer
-	if _, err := io.Copy(&b, res.Body); err != nil {
+	if _, err := io.Copy(&b, res.Body); fault.Is(err, fault.Unavailable) {
+		return nil, fault.Wrap(fault.Unavailable, io.ErrUnexpectedEOF, "AppsFlyer app %s: the reply was cut", k.app)
+	} else if err != nil {
 		return nil, err
 	}
 	if !res.Body.Delimited() && b.Len() > 0 && b.Bytes()[b.Len()-1] != '\n' {
