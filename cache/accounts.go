@@ -34,10 +34,7 @@ type roster struct {
 // the source is down an older list serves, with a warning: what the cache
 // holds can still be read.
 func (c *Cache) accounts(ctx context.Context, source string, list func(context.Context) ([]tables.Account, error)) ([]tables.Account, error) {
-	name := source
-	if c.o.Fingerprint != nil {
-		name += " " + c.o.Fingerprint(source)
-	}
+	name := c.roster(source)
 	c.mu.Lock()
 	r := c.rosters[name]
 	if r == nil {
@@ -82,6 +79,20 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 	}
 	tables.TraceOf(ctx).Warn(fault.Wrap(fault.KindOf(err), err, "the accounts of %s are those of %s", source, r.at.Format(time.DateTime)))
 	return slices.Clone(r.list), nil
+}
+
+// Accounts gives the remembered accounts of a source and when they were
+// listed, a zero time where they never were. It makes no call.
+func (c *Cache) Accounts(ctx context.Context, source string) ([]tables.Account, time.Time, error) {
+	return c.o.Index.Accounts(ctx, c.roster(source))
+}
+
+// roster is the name under which the index has a source's accounts.
+func (c *Cache) roster(source string) string {
+	if c.o.Fingerprint == nil {
+		return source
+	}
+	return source + " " + c.o.Fingerprint(source)
 }
 
 // calendar is the time zone that the days of an account are in.

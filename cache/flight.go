@@ -193,19 +193,17 @@ func (c *Cache) fetch(f *flight, id string) (rows, bytes int64, err error) {
 }
 
 // only passes the rows of the flight's own cells on. A scan may return more
-// than was asked for (I1), but a row outside would be in two segments (I2).
+// than was asked for (I1), but a row outside would be in two segments (I2). It
+// is the table that counts in the trace what it fetched.
 func (f *flight) only(rows iter.Seq2[tables.Row, error]) iter.Seq2[tables.Row, error] {
 	day, _ := slices.BinarySearch(f.span.Columns, f.t.Day)
 	account, _ := slices.BinarySearch(f.span.Columns, f.t.Account)
 	return func(yield func(tables.Row, error) bool) {
-		n := int64(0)
-		defer func() { tables.TraceOf(f.ctx).Fetched(n, 0) }()
 		for row, err := range rows {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			n++
 			if len(row) != len(f.span.Columns) {
 				yield(nil, fault.New(fault.Internal, "the table %s gave a row of %d columns, %d were asked for", f.t.Name, len(row), len(f.span.Columns)))
 				return

@@ -27,8 +27,8 @@ type Options struct {
 	MaxBytes int64
 	Parallel int // fetches of one source that run at once; default 4
 	// Fingerprint, where non-nil, gives a text that changes with the
-	// configuration of a source (a hash of its options). A remembered list of
-	// accounts is taken for that of another fingerprint never.
+	// configuration of a source (a hash of its options): the accounts that were
+	// remembered under another one are not taken for those of today.
 	Fingerprint func(source string) string
 }
 

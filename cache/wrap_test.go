@@ -100,6 +100,7 @@ func (s *source) scan(ctx context.Context, q tables.Scan) iter.Seq2[tables.Row, 
 					row[c] = name
 				}
 			}
+			tables.TraceOf(ctx).Fetched(1, 0)
 			if !yield(row, nil) {
 				return
 			}
@@ -882,7 +883,13 @@ func TestAccounts(t *testing.T) {
 		f.start(options)
 		list(7, "", 0)
 		print = "b" // another configuration
+		if got, at, err := f.cache.Accounts(context.Background(), "ads"); len(got) != 0 || !at.IsZero() || err != nil {
+			t.Errorf("remembered under another configuration: %v of %s, %v", got, at, err)
+		}
 		list(8, "", 0)
+		if got, at, err := f.cache.Accounts(context.Background(), "ads"); len(got) != 2 || !at.Equal(now()) || err != nil {
+			t.Errorf("remembered: %v of %s, %v", got, at, err)
+		}
 		// Days are those of the account: in Los Angeles it is the 22nd still.
 		f.must(query("2", days("11-22", "11-22"), "cost"))
 	})
