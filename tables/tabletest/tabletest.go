@@ -389,8 +389,11 @@ func domains(c tables.Column, rows []tables.Row, i int) []tables.Domain {
 		out = append(out, tables.Domain{In: []any{middle, int64(-1)}}, tables.Domain{From: middle}, tables.Domain{To: middle}, tables.Domain{From: low, To: middle},
 			tables.Domain{In: have, From: middle})
 	case tables.Text, tables.ID:
-		v := middle.(string)
-		out = append(out, tables.Domain{In: []any{v, "no such text"}}, tables.Domain{In: []any{strings.ToLower(v)}}, tables.Domain{In: []any{strings.ToUpper(v), "o'hara \\ \"x\" \n"}},
+		var lower, upper []any
+		for _, v := range have {
+			lower, upper = append(lower, strings.ToLower(v.(string))), append(upper, strings.ToUpper(v.(string)))
+		}
+		out = append(out, tables.Domain{In: []any{middle, "no such text"}}, tables.Domain{In: lower}, tables.Domain{In: append(upper, "o'hara \\ \"x\" \n")},
 			tables.Domain{From: low, To: middle})
 	case tables.Decimal, tables.Double, tables.DateTime, tables.Date:
 		out = append(out, tables.Domain{From: middle}, tables.Domain{To: middle})
