@@ -20,7 +20,6 @@ import (
 
 	sqle "github.com/dolthub/go-mysql-server"
 	gms "github.com/dolthub/go-mysql-server/server"
-	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/vitess/go/mysql"
 	vitesslog "github.com/dolthub/vitess/go/vt/log"
 )
@@ -68,7 +67,7 @@ func New(o Options) (*Server, error) {
 			return e, sm, o.Engine.Handler(h, sm)
 		}},
 	}
-	if s.gms, err = gms.NewServer(config, o.Engine.GMS(), sql.NewContext, o.Engine.NewSession, nil); err != nil {
+	if s.gms, err = gms.NewServer(config, o.Engine.GMS(), o.Engine.NewContext, o.Engine.NewSession, nil); err != nil {
 		return nil, fmt.Errorf("start the listener: %w", err)
 	}
 	return s, nil

@@ -87,6 +87,14 @@ func (c *call) signature() string {
 // RowIter implements sql.ExecSourceRel: it takes the change down the road and
 // gives one row for each of its parts.
 func (c *call) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
+	rows, err := c.run(ctx)
+	if err != nil {
+		return nil, sqlError(ctx, err)
+	}
+	return sql.RowsToRowIter(rows...), nil
+}
+
+func (c *call) run(ctx *sql.Context) ([]sql.Row, error) {
 	st := statementOf(ctx)
 	if ctx.GetIgnoreAutoCommit() {
 		return nil, fault.New(fault.Unsupported, "CALL %s.%s inside a transaction: a channel cannot take a change back with ROLLBACK", c.db.name, c.action.Name).
@@ -139,7 +147,7 @@ func (c *call) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
 		rows = append(rows, sql.Row{run.ID, string(run.State), nil, nil, nil, nil, nil, nil, nil})
 	}
 	st.gave(int64(len(rows)))
-	return sql.RowsToRowIter(rows...), nil
+	return rows, nil
 }
 
 // refuse adds the signature to what is wrong with an argument.

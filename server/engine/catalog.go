@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"argo/automation"
 	"argo/tables"
@@ -12,7 +13,7 @@ import (
 
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression/function"
-	"github.com/dolthub/go-mysql-server/sql/types"
+	"github.com/dolthub/go-mysql-server/sql/plan"
 )
 
 // provider shows the databases to GMS. Who may see which of them is in GMS's
@@ -70,6 +71,7 @@ type database struct {
 	name, doc string
 	tables    []tables.Table // sorted by name
 	actions   []automation.Action
+	since     time.Time // when the catalog was built
 }
 
 var (
@@ -79,8 +81,8 @@ var (
 	_ sql.StoredProcedureDatabase = (*database)(nil)
 )
 
-func newDatabase(d Database) (*database, error) {
-	db := &database{name: d.Name, doc: d.Doc, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
+func newDatabase(d Database, now time.Time) (*database, error) {
+	db := &database{name: d.Name, doc: d.Doc, since: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
 	slices.SortFunc(db.tables, func(a, b tables.Table) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(db.actions, func(a, b automation.Action) int { return cmp.Compare(a.Name, b.Name) })
 	for i, t := range db.tables {
@@ -109,7 +111,9 @@ func (d *database) IsReadOnly() bool { return true }
 func (d *database) GetCollation(*sql.Context) sql.CollationID { return textCollation }
 
 // SetCollation implements sql.CollatedDatabase.
-func (d *database) SetCollation(*sql.Context, sql.CollationID) error { return errReadOnly(d.name) }
+func (d *database) SetCollation(*sql.Context, sql.CollationID) error {
+	return errReadOnly(d.name)
+}
 
 // GetTableNames implements sql.Database.
 func (d *database) GetTableNames(ctx *sql.Context) ([]string, error) {
@@ -134,7 +138,7 @@ func (d *database) GetTableInsensitive(ctx *sql.Context, name string) (sql.Table
 			st, listing := statementOf(ctx), false
 			st.do(func() { listing = st.listing })
 			if !listing {
-				return nil, false, err
+				return nil, false, sqlError(ctx, err)
 			}
 			st.trace.Warn(err)
 		}
@@ -155,12 +159,6 @@ func keyOf(t *tables.Table) []string {
 		}
 	}
 	return append(key, t.Key...)
-}
-
-// errReadOnly refuses a change of a database.
-func errReadOnly(name string) error {
-	return fault.New(fault.Unsupported, "the database %s is read-only: what changes at a channel is changed by CALL", name).
-		WithHint("SHOW PROCEDURE STATUS WHERE Db = '%s'", name)
 }
 
 // table is an Argo table as GMS sees it: a name, a schema and a comment. Its
@@ -206,16 +204,17 @@ func (t *table) DataLength(*sql.Context) (uint64, error) { return 0, nil }
 func (t *table) RowCount(*sql.Context) (uint64, bool, error) { return 1000, false, nil }
 
 // Partitions implements sql.Table.
-func (t *table) Partitions(*sql.Context) (sql.PartitionIter, error) { return nil, t.escaped() }
+func (t *table) Partitions(ctx *sql.Context) (sql.PartitionIter, error) { return nil, t.escaped(ctx) }
 
 // PartitionRows implements sql.Table.
-func (t *table) PartitionRows(*sql.Context, sql.Partition) (sql.RowIter, error) {
-	return nil, t.escaped()
+func (t *table) PartitionRows(ctx *sql.Context, _ sql.Partition) (sql.RowIter, error) {
+	return nil, t.escaped(ctx)
 }
 
-func (t *table) escaped() error {
-	return fault.New(fault.Internal, "the statement reads %s in a place that Argo does not run", t).
-		WithHint("select the rows first, in a statement of their own")
+// escaped is what a statement is told whose plan slipped past the rule.
+func (t *table) escaped(ctx *sql.Context) error {
+	return sqlError(ctx, fault.New(fault.Unsupported, "the statement reads %s in a place that Argo cannot run", t).
+		WithHint("SELECT the rows in a statement of their own"))
 }
 
 // GetStoredProcedure implements sql.StoredProcedureDatabase.
@@ -241,7 +240,9 @@ func (d *database) SaveStoredProcedure(*sql.Context, sql.StoredProcedureDetails)
 }
 
 // DropStoredProcedure implements sql.StoredProcedureDatabase.
-func (d *database) DropStoredProcedure(*sql.Context, string) error { return errReadOnly(d.name) }
+func (d *database) DropStoredProcedure(*sql.Context, string) error {
+	return errReadOnly(d.name)
+}
 
 func (d *database) action(name string) *automation.Action {
 	i, ok := slices.BinarySearchFunc(d.actions, strings.ToLower(name), func(a automation.Action, n string) int { return cmp.Compare(a.Name, n) })
@@ -256,13 +257,13 @@ func (d *database) action(name string) *automation.Action {
 // would interpret it, with the values of its arguments as they were written.
 func (d *database) procedure(a *automation.Action) sql.StoredProcedureDetails {
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE PROCEDURE `%s`(", a.Name)
+	fmt.Fprintf(&b, "CREATE PROCEDURE `%s`.`%s`(", d.name, a.Name)
 	for _, p := range a.Params {
 		fmt.Fprintf(&b, "IN `%s` %s, ", p.Name, parameterType(p.Type))
 	}
 	fmt.Fprintf(&b, "IN `%s` LONGTEXT)\nCOMMENT %s\nMODIFIES SQL DATA\nSQL SECURITY INVOKER\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Argo runs this action itself'",
 		optionsParameter, quote(a.Doc))
-	return sql.StoredProcedureDetails{Name: a.Name, CreateStatement: b.String()}
+	return sql.StoredProcedureDetails{Name: a.Name, CreateStatement: b.String(), CreatedAt: d.since, ModifiedAt: d.since}
 }
 
 func parameterType(t tables.Type) string {
@@ -276,4 +277,24 @@ func quote(s string) string {
 	return "'" + strings.NewReplacer("\\", "\\\\", "'", "''", "\n", " ").Replace(s) + "'"
 }
 
-var _ = types.Int64
+// executor answers for GMS's executor what it answers wrongly.
+type executor struct{}
+
+// Build implements sql.NodeExecBuilder; nil leaves the node to GMS.
+func (executor) Build(ctx *sql.Context, n sql.Node, _ sql.Row) (sql.RowIter, error) {
+	show, ok := n.(*plan.ShowDatabases)
+	if !ok {
+		return nil, nil
+	}
+	// GMS adds the database mysql for everybody; nobody may read it here.
+	var names []string
+	for _, db := range show.Catalog.AllDatabases(ctx) {
+		names = append(names, db.Name())
+	}
+	slices.Sort(names)
+	rows := make([]sql.Row, len(names))
+	for i, name := range names {
+		rows[i] = sql.Row{name}
+	}
+	return sql.RowsToRowIter(rows...), nil
+}

@@ -26,6 +26,7 @@ import (
 	sqle "github.com/dolthub/go-mysql-server"
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/analyzer"
+	"github.com/dolthub/go-mysql-server/sql/rowexec"
 	"github.com/sirupsen/logrus"
 )
 
@@ -107,7 +108,7 @@ func New(o Options) (*Engine, error) {
 		e.running = make(chan struct{}, o.MaxConcurrent)
 	}
 	for _, d := range append(slices.Clone(o.Databases), Database{Name: SystemDatabase, Doc: "What Argo knows about itself", Tables: o.System}) {
-		db, err := newDatabase(d)
+		db, err := newDatabase(d, o.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -138,8 +139,11 @@ func New(o Options) (*Engine, error) {
 			builder.RemoveOnceBeforeRule(rule.Id) // rootRule does it, for the root alone
 		}
 	}
+	algebra.Configure(builder)
 	builder.AddPreAnalyzeRule(rootRuleID, rootRule)
-	e.gms = sqle.New(builder.Build(), nil)
+	a := builder.Build()
+	a.ExecBuilder = rowexec.NewBuilder(executor{}, a.Overrides)
+	e.gms = sqle.New(a, nil)
 	e.gms.Analyzer.Catalog.MySQLDb.SetEnabled(true)
 	return e, nil
 }

@@ -72,6 +72,14 @@ func (x *exec) Describe(*sql.Context, sql.DescribeOptions) string { return x.Str
 // starts it. Whatever can fail before the first row fails here, where the
 // client can still be told.
 func (x *exec) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
+	rows, err := x.open(ctx)
+	if err != nil {
+		return nil, sqlError(ctx, err) // GMS would keep the text alone
+	}
+	return rows, nil
+}
+
+func (x *exec) open(ctx *sql.Context) (*rowIter, error) {
 	if x.err != nil {
 		return nil, x.err
 	}

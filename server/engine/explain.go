@@ -13,37 +13,47 @@ import (
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 )
 
-// parser is MySQL's parser, with EXPLAIN in the tree form: the table of MySQL's
-// traditional form has no place for what Argo has to say.
+// parser is GMS's, with EXPLAIN in the tree form, since the table of MySQL's
+// traditional form has no place for what Argo has to say; and with the right to
+// list and end one's own statements, which GMS gives to administrators only.
 type parser struct{ sql.Parser }
 
 // ParseSimple implements sql.Parser.
 func (p parser) ParseSimple(query string) (ast.Statement, error) {
 	s, err := p.Parser.ParseSimple(query)
-	return treeExplain(s), err
+	return adapt(s), err
 }
 
 // Parse implements sql.Parser.
 func (p parser) Parse(ctx *sql.Context, query string, multi bool) (ast.Statement, string, string, error) {
 	s, parsed, rest, err := p.Parser.Parse(ctx, query, multi)
-	return treeExplain(s), parsed, rest, err
+	return adapt(s), parsed, rest, err
 }
 
 // ParseWithOptions implements sql.Parser.
 func (p parser) ParseWithOptions(ctx context.Context, query string, delimiter rune, multi bool, o ast.ParserOptions) (ast.Statement, string, string, error) {
 	s, parsed, rest, err := p.Parser.ParseWithOptions(ctx, query, delimiter, multi, o)
-	return treeExplain(s), parsed, rest, err
+	return adapt(s), parsed, rest, err
 }
 
 // ParseOneWithOptions implements sql.Parser.
 func (p parser) ParseOneWithOptions(ctx context.Context, query string, o ast.ParserOptions) (ast.Statement, int, error) {
 	s, n, err := p.Parser.ParseOneWithOptions(ctx, query, o)
-	return treeExplain(s), n, err
+	return adapt(s), n, err
 }
 
-func treeExplain(s ast.Statement) ast.Statement {
-	if x, ok := s.(*ast.Explain); ok && (x.ExplainFormat == "" || strings.EqualFold(x.ExplainFormat, "traditional")) {
-		x.ExplainFormat, x.Plan = "", true
+func adapt(s ast.Statement) ast.Statement {
+	switch s := s.(type) {
+	case *ast.Explain:
+		if s.ExplainFormat == "" || strings.EqualFold(s.ExplainFormat, "traditional") {
+			s.ExplainFormat, s.Plan = "", true
+		}
+	case *ast.Kill:
+		s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
+	case *ast.Show:
+		if strings.EqualFold(s.Type, "processlist") {
+			s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
+		}
 	}
 	return s
 }

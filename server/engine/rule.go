@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"argo/server/algebra"
 	"argo/tables"
 	"argo/tables/fault"
@@ -43,7 +45,8 @@ func engineOf(a *analyzer.Analyzer) *Engine {
 
 // rootRule sees the root of a statement before anything else does. GMS would
 // apply sql_select_limit also to the sides of a UNION and not to SELECT
-// DISTINCT; it lets anybody kill and set globals.
+// DISTINCT; it lets anybody end others' statements, set globals and write
+// files of the server.
 func rootRule(ctx *sql.Context, _ *analyzer.Analyzer, n sql.Node, _ *plan.Scope, _ analyzer.RuleSelector, _ *sql.QueryFlags) (sql.Node, transform.TreeIdentity, error) {
 	st := statementOf(ctx)
 	seen := true
@@ -56,6 +59,11 @@ func rootRule(ctx *sql.Context, _ *analyzer.Analyzer, n sql.Node, _ *plan.Scope,
 		return n, transform.SameTree, mayKill(ctx, n)
 	case *plan.Set:
 		return n, transform.SameTree, maySet(n)
+	case *plan.Into:
+		if n.Outfile != "" || n.Dumpfile != "" {
+			return n, transform.SameTree, mysql.NewSQLError(mysql.ERSpecifiedAccessDenied, mysql.SSClientError,
+				"Access denied; you need (at least one of) the FILE privilege(s) for this operation")
+		}
 	}
 	limit, ok := selectLimit(ctx)
 	if !ok || !relational(n) || limited(n) {
@@ -76,15 +84,9 @@ func limited(n sql.Node) bool {
 	return false
 }
 
-// mayKill refuses to end another user's connection or statement.
+// mayKill refuses to end what is not the user's own, which he does not see.
 func mayKill(ctx *sql.Context, n *plan.Kill) error {
-	for _, p := range ctx.ProcessList.Processes() {
-		if p.Connection != n.ConnID {
-			continue
-		}
-		if p.User != ctx.Client().User {
-			return mysql.NewSQLError(mysql.ERKillDenied, "HY000", "You are not owner of thread %d", n.ConnID)
-		}
+	if slices.ContainsFunc(ctx.ProcessList.Processes(), func(p sql.Process) bool { return p.Connection == n.ConnID }) {
 		return nil
 	}
 	return mysql.NewSQLError(mysql.ERNoSuchThread, "HY000", "Unknown thread id: %d", n.ConnID)
@@ -117,13 +119,13 @@ func compileRule(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, _ *plan.Sco
 	if c, ok := n.(*plan.Call); ok {
 		out, err := e.newCall(ctx, c)
 		if err != nil || out == n {
-			return n, transform.SameTree, err
+			return n, transform.SameTree, sqlError(ctx, err)
 		}
 		return out, transform.NewTree, nil
 	}
 	out, err := e.substitute(ctx, n)
 	if err != nil || out == n {
-		return n, transform.SameTree, err
+		return n, transform.SameTree, sqlError(ctx, err)
 	}
 	flags.Unset(sql.QFlagMax1Row) // a guess of GMS's that its own rules take back for a UNION
 	return out, transform.NewTree, nil
@@ -270,4 +272,3 @@ func (e *Engine) bind(ctx *sql.Context, c *compiled, s *algebra.Scan, booleans m
 	}
 	return nil
 }
-

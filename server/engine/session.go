@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/mysql_db"
 	"github.com/dolthub/go-mysql-server/sql/types"
-	"github.com/dolthub/go-mysql-server/sql/variables"
 	"github.com/dolthub/vitess/go/mysql"
 )
 
@@ -61,12 +61,46 @@ func parseMaxAge(v any) (time.Duration, error) {
 	return d, nil
 }
 
+// session is a client's session. Its transactions hold nothing back, since
+// nothing is written in them; that one is open matters to CALL and to clients.
+type session struct{ *sql.BaseSession }
+
+var _ sql.TransactionSession = (*session)(nil)
+
+type transaction bool
+
+// String implements sql.Transaction.
+func (transaction) String() string { return "transaction" }
+
+// IsReadOnly implements sql.Transaction.
+func (t transaction) IsReadOnly() bool { return bool(t) }
+
+// StartTransaction implements sql.TransactionSession.
+func (s *session) StartTransaction(_ *sql.Context, c sql.TransactionCharacteristic) (sql.Transaction, error) {
+	return transaction(c == sql.ReadOnly), nil
+}
+
+// CommitTransaction implements sql.TransactionSession.
+func (s *session) CommitTransaction(*sql.Context, sql.Transaction) error { return nil }
+
+// Rollback implements sql.TransactionSession.
+func (s *session) Rollback(*sql.Context, sql.Transaction) error { return nil }
+
+// CreateSavepoint implements sql.TransactionSession.
+func (s *session) CreateSavepoint(*sql.Context, sql.Transaction, string) error { return nil }
+
+// RollbackToSavepoint implements sql.TransactionSession.
+func (s *session) RollbackToSavepoint(*sql.Context, sql.Transaction, string) error { return nil }
+
+// ReleaseSavepoint implements sql.TransactionSession.
+func (s *session) ReleaseSavepoint(*sql.Context, sql.Transaction, string) error { return nil }
+
 // NewSession builds the session of an authenticated connection, for
 // server.SessionBuilder.
 func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sql.Session, error) {
 	who := identityOf(c)
 	e.grant(who)
-	s := sql.NewBaseSessionWithClientServer(addr, sql.Client{User: who.User, Address: who.Host, Capabilities: c.Capabilities}, c.ConnectionID)
+	s := &session{sql.NewBaseSessionWithClientServer(addr, sql.Client{User: who.User, Address: who.Host, Capabilities: c.Capabilities}, c.ConnectionID)}
 	if e.o.MaxExecution > 0 {
 		sctx := sql.NewContext(ctx, sql.WithSession(s))
 		if err := s.SetSessionVariable(sctx, "max_execution_time", e.o.MaxExecution.Milliseconds()); err != nil {
@@ -74,6 +108,25 @@ func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sq
 		}
 	}
 	return s, nil
+}
+
+// NewContext is sql.NewContext, with a process list that shows a user his own.
+func (e *Engine) NewContext(ctx context.Context, o ...sql.ContextOption) *sql.Context {
+	c := sql.NewContext(ctx, o...)
+	c.ProcessList = ownProcesses{c.ProcessList, c.Client().User}
+	return c
+}
+
+// ownProcesses is a process list without other users' statements, as MySQL
+// shows it to those without the PROCESS privilege.
+type ownProcesses struct {
+	sql.ProcessList
+	user string
+}
+
+// Processes implements sql.ProcessList.
+func (p ownProcesses) Processes() []sql.Process {
+	return slices.DeleteFunc(p.ProcessList.Processes(), func(q sql.Process) bool { return q.User != p.user })
 }
 
 // grant writes what the user may do into GMS's grant tables under the very host
@@ -92,8 +145,10 @@ func (e *Engine) grant(who *Identity) {
 			continue
 		}
 		privileges.AddDatabase(d.name, sql.PrivilegeType_Select, sql.PrivilegeType_ShowView)
-		if who.Act && len(d.actions) > 0 {
-			privileges.AddDatabase(d.name, sql.PrivilegeType_Execute)
+		if who.Act {
+			// CREATE ROUTINE is what GMS asks of one who lists routines; a
+			// database takes none.
+			privileges.AddDatabase(d.name, sql.PrivilegeType_Execute, sql.PrivilegeType_CreateRoutine)
 		}
 	}
 	ed.PutUser(&mysql_db.User{User: who.User, Host: host, PrivilegeSet: privileges, IsEphemeral: true, Locked: true})
@@ -157,8 +212,6 @@ func selectLimit(ctx *sql.Context) (uint64, bool) {
 	}
 	return 0, false
 }
-
-var _ = variables.ServerStartUpTime // the registry of variables is this package's
 
 // errNotYours is what a user without the right to act is told.
 func errNotYours(who *Identity, procedure string) error {

@@ -109,10 +109,10 @@ type StatementLog interface {
 // StatementRecord is a statement that touched an Argo table or called an
 // action, after it has ended.
 type StatementRecord struct {
-	ID        string // ULID
-	User      string // name@host
-	Database  string // current database
-	Text      string // as sent; of a CALL without its arguments
+	ID        string   // ULID
+	User      string   // name@host
+	Database  string   // current database
+	Text      string   // as sent; of a CALL without its arguments
 	Tables    []string // database.table, sorted; of a CALL database.procedure()
 	StartedAt time.Time
 	Elapsed   time.Duration
