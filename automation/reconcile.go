@@ -17,24 +17,26 @@ func (t *task) settle(due time.Time) error {
 	actor := t.run.By
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		if _, err := t.hold(context.WithoutCancel(t.r.ctx)); err != nil {
-			t.r.o.Log.Warn("a lease was not prolonged", "run", t.run.ID, "error", err)
+			t.r.o.Log.Warn("a lease was not prolonged", "run", t.run.ID, "err", err)
 		}
 		if t.c.State == Executing { // the move that followed was not recorded
 			if err := t.moveAs(Unknown, "it was sent and the outcome was not recorded; it is being read back", "", actor); err != nil {
 				_ = t.reload()
 			}
 		}
-		over := !t.r.o.Now().Before(due)
-		ctx, stop := context.WithTimeout(t.r.ctx, readFor)
-		value, err := t.readBack(ctx)
-		stop()
-		if t.r.ctx.Err() != nil {
-			return nil // closed: the change stays open, Recover finishes it
-		}
-		to, note := t.verdict(value, err, over)
-		if t.c.State != Executing && (to != t.c.State || note != t.c.Note) {
-			if err := t.moveAs(to, note, value, actor); err != nil {
-				_ = t.reload() // another process may have been faster
+		if t.c.State == Unknown || t.c.State == Succeeded {
+			over := !t.r.o.Now().Before(due)
+			ctx, stop := context.WithTimeout(t.r.ctx, readFor)
+			value, err := t.readBack(ctx)
+			stop()
+			if t.r.ctx.Err() != nil {
+				return nil // closed: the change stays open, Recover finishes it
+			}
+			to, note := t.verdict(value, err, over)
+			if to != t.c.State || note != t.c.Note {
+				if err := t.moveAs(to, note, value, actor); err != nil {
+					_ = t.reload() // another process may have been faster
+				}
 			}
 		}
 		switch t.c.State {
@@ -129,7 +131,7 @@ func (r *Runner) Recover(ctx context.Context, actions func(source, name string) 
 			defer r.end(run.ID)
 			for i, t := range tasks {
 				if err := t.settle(dues[i]); err != nil {
-					r.o.Log.Warn("a change that was interrupted did not succeed", "run", run.ID, "error", err)
+					r.o.Log.Warn("a change that was interrupted did not succeed", "run", run.ID, "err", err)
 				}
 				if !t.c.State.Open() {
 					t.release()
@@ -162,8 +164,14 @@ func (r *Runner) pickUp(ctx context.Context, run Run, actions func(source, name 
 		case c.State == Proposed:
 			err = t.moveAs(Cancelled, "the server stopped before anything was sent", "", "argo")
 			t.release()
-		case c.State == Executing && !known:
-			err = t.moveAs(Unknown, fmt.Sprintf("the server stopped while this was being sent; %s has no action %s any more, so it cannot be read back", run.Source, run.Action), "", "argo")
+		case c.State.InFlight() && !known:
+			to, note := Unknown, fmt.Sprintf("the server stopped while this was under way; %s has no action %s any more, so it cannot be read back", run.Source, run.Action)
+			if c.State == Succeeded {
+				to = Succeeded
+			}
+			if note != c.Note {
+				err = t.moveAs(to, note, "", "argo")
+			}
 		case c.State == Executing:
 			err = t.moveAs(Unknown, "the server stopped while this was being sent; it is read back by "+due.UTC().Format(time.DateTime), "", "argo")
 		}
@@ -171,7 +179,7 @@ func (r *Runner) pickUp(ctx context.Context, run Run, actions func(source, name 
 			// Another process was faster, or the ledger cannot be written: then
 			// reading back sorts it out.
 			if e := t.reload(); e != nil {
-				r.o.Log.Error("an interrupted change was not picked up", "run", run.ID, "error", e)
+				r.o.Log.Error("an interrupted change was not picked up", "run", run.ID, "err", e)
 				continue
 			}
 		}

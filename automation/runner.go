@@ -214,12 +214,12 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 		err error
 	}
 	ended := make(chan outcome, 1)
-	go func() {
+	go func(run Run) {
 		defer r.end(run.ID)
 		defer callOff()
 		run, err := r.carryOut(own, q.Action, run)
 		ended <- outcome{run, err}
-	}()
+	}(run)
 	select {
 	case o := <-ended:
 		return o.run, o.err

@@ -37,7 +37,7 @@ func (t *task) moveAs(to State, note, readBack, actor string) error {
 	}
 	c, err := t.r.o.Ledger.Advance(ctx, t.run.ID, c, to, note, readBack, actor)
 	if err != nil {
-		t.r.o.Log.Error("a change was not recorded", "run", t.run.ID, "change", t.c.ID, "from", t.c.State, "to", to, "error", err)
+		t.r.o.Log.Error("a change was not recorded", "run", t.run.ID, "change", t.c.ID, "from", t.c.State, "to", to, "err", err)
 		return err
 	}
 	t.c = c
@@ -50,7 +50,7 @@ func (t *task) forget(ctx context.Context) {
 		return
 	}
 	if err := t.r.o.Forget(ctx, t.run.Source, t.c.Account, t.a.Touches); err != nil {
-		t.r.o.Log.Error("cached tables were not forgotten after a change", "run", t.run.ID, "tables", t.a.Touches, "error", err)
+		t.r.o.Log.Error("cached tables were not forgotten after a change", "run", t.run.ID, "tables", t.a.Touches, "err", err)
 	}
 }
 
@@ -62,7 +62,7 @@ func (t *task) lease() string {
 
 func (t *task) release() {
 	if err := t.r.o.Ledger.Release(context.WithoutCancel(t.r.ctx), t.lease(), t.run.ID); err != nil {
-		t.r.o.Log.Warn("a lease was not released; it runs out by itself", "run", t.run.ID, "error", err)
+		t.r.o.Log.Warn("a lease was not released; it runs out by itself", "run", t.run.ID, "err", err)
 	}
 }
 

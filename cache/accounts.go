@@ -66,7 +66,7 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 		if fresh, err = list(ctx); err == nil {
 			r.list, r.at, r.failed = fresh, now.UTC().Truncate(time.Microsecond), nil
 			if err := c.o.Index.SaveAccounts(ctx, name, fresh, r.at); err != nil && ctx.Err() == nil {
-				c.o.Log.WarnContext(ctx, "the accounts were not saved", "source", source, "error", err)
+				c.o.Log.WarnContext(ctx, "the accounts were not saved", "source", source, "err", err)
 			}
 			return slices.Clone(fresh), nil
 		}

@@ -41,7 +41,7 @@ func (c *Cache) retire(ids []string) {
 func (c *Cache) remove(ids []string) {
 	for _, id := range ids {
 		if err := c.o.Store.Remove(context.Background(), id); err != nil {
-			c.o.Log.Warn("a dropped segment stays until the next sweep", "segment", id, "error", err)
+			c.o.Log.Warn("a dropped segment stays until the next sweep", "segment", id, "err", err)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (c *Cache) ids(ctx context.Context) (map[string]int64, error) {
 // keepBudget shrinks the cache after a commit.
 func (c *Cache) keepBudget() {
 	if err := c.shrink(context.Background()); err != nil {
-		c.o.Log.Warn("the cache stays above its budget", "error", err)
+		c.o.Log.Warn("the cache stays above its budget", "err", err)
 	}
 }
 

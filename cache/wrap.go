@@ -357,7 +357,7 @@ func (c *Cache) touch(ctx context.Context, used []Segment, now time.Time) {
 		return
 	}
 	if err := c.o.Index.Touch(ctx, ids, now.UTC()); err != nil && ctx.Err() == nil {
-		c.o.Log.WarnContext(ctx, "the use of segments was not noted", "error", err)
+		c.o.Log.WarnContext(ctx, "the use of segments was not noted", "err", err)
 	}
 }
 
