@@ -296,7 +296,7 @@ func TestStore(t *testing.T, open func(t *testing.T) func() cache.Store, read fu
 		var wg sync.WaitGroup
 		var want []string
 		for i := range 16 {
-			id := fmt.Sprintf("01KAN0000000000000000000B%c", 'A'+i)
+			id := fmt.Sprintf("01KAN0000000000000000000B%X", i)
 			want = append(want, id)
 			wg.Go(func() {
 				if _, _, err := s.Write(ctx, id, columns, seq(rows, nil)); err != nil {
