@@ -7,6 +7,8 @@ package configs
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -275,6 +277,23 @@ func (k *Connection) Decode(config any) error {
 			WithHint("argo sources --sample %s shows the options", k.Source)
 	}
 	return nil
+}
+
+// Fingerprint is a text that changes with the source or the options of the
+// connection called name: what was learnt under other options (which accounts
+// there are) is not taken for what is true under these.
+func (c *Config) Fingerprint(name string) string {
+	for i := range c.Connections {
+		if k := &c.Connections[i]; k.Name == name {
+			text, err := yaml.Marshal(&k.Options)
+			if err != nil {
+				return ""
+			}
+			sum := sha256.Sum256(append([]byte(k.Source+"\n"), text...))
+			return hex.EncodeToString(sum[:])
+		}
+	}
+	return ""
 }
 
 // friendly rewrites the library's messages in the reader's terms.

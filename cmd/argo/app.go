@@ -29,9 +29,6 @@ import (
 	"argo/tables/fault"
 )
 
-// serverVersion is what the handshake and VERSION() say.
-const serverVersion = "8.0.46"
-
 // app is an assembled gateway.
 type app struct {
 	cfg     *configs.Config
@@ -149,10 +146,14 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	if err != nil {
 		return nil, err
 	}
-	a.cache, err = cache.New(cache.Options{Index: a.db.Index(), Store: store, Now: c.Now, Log: log, MaxBytes: int64(cfg.Cache.MaxBytes)})
+	a.cache, err = cache.New(cache.Options{
+		Index: a.db.Index(), Store: store, Now: c.Now, Log: log,
+		MaxBytes: int64(cfg.Cache.MaxBytes), Fingerprint: cfg.Fingerprint,
+	})
 	if err != nil {
 		return nil, err
 	}
+	a.closers = append(a.closers, func() error { a.cache.Close(); return nil })
 	if err := a.cache.Sweep(ctx); err != nil {
 		return nil, fmt.Errorf("sweep the cache after the last stop: %w", err)
 	}
@@ -165,6 +166,11 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 			}
 			return errors.Join(errs...)
 		},
+	})
+	a.closers = append(a.closers, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return a.runner.Close(ctx)
 	})
 
 	dataDir, err := filepath.Abs(cfg.DataDir)
@@ -223,11 +229,12 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	a.engine, err = engine.New(engine.Options{
 		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
 		Statements: statementLog{a.db}, MaxExecution: time.Duration(cfg.Engine.MaxExecution),
-		MaxConcurrent: concurrent, Version: serverVersion,
+		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.closers = append(a.closers, a.engine.Close)
 
 	users := guests
 	if len(guests) == 0 {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"argo/server/engine"
 	"argo/tables/fault"
 
 	"github.com/spf13/cobra"
@@ -81,7 +82,7 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		Run: func(c *cobra.Command, _ []string) {
-			fmt.Fprintf(c.OutOrStdout(), "argo %s (speaks MySQL %s)\n", version, serverVersion)
+			fmt.Fprintf(c.OutOrStdout(), "argo %s (speaks MySQL %s)\n", version, engine.DefaultVersion)
 		},
 	}
 }
