@@ -257,7 +257,22 @@ func (ds *dataset) filesOnce(ctx context.Context, scan tables.Scan) (_ []tables.
 	if err != nil {
 		return nil, nil, err
 	}
-	releases := make([]func(), len(s.sources))
+	files := make([]tables.File, 0, len(s.sources))
+	wanted := make([]source, 0, len(s.sources))
+	for _, src := range s.sources {
+		constants, ok, err := ds.prune(s, src.object, scan.Where)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !ok:
+		case src.Problem != nil:
+			return nil, nil, ds.broken(src.object, src.Problem)
+		case src.Rows > 0:
+			wanted = append(wanted, src)
+			files = append(files, tables.File{Const: constants, Rows: src.Rows, Bytes: src.size, AsOf: src.time})
+		}
+	}
+	releases := make([]func(), len(wanted))
 	release := sync.OnceFunc(func() {
 		for _, r := range releases {
 			if r != nil {
@@ -265,45 +280,19 @@ func (ds *dataset) filesOnce(ctx context.Context, scan tables.Scan) (_ []tables.
 			}
 		}
 	})
-	defer func() {
-		if err != nil {
-			release()
-		}
-	}()
-	files := make([]*tables.File, len(s.sources))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
-	for i, src := range s.sources {
-		constants, wanted, err := ds.prune(s, src.object, scan.Where)
-		if err != nil {
-			return nil, nil, errors.Join(err, g.Wait())
-		}
-		if !wanted {
-			continue
-		}
-		if src.Problem == nil && src.Rows == 0 {
-			continue
-		}
-		g.Go(func() error {
-			path, r, err := ds.open(gctx, s, src)
-			if err != nil {
-				return err
-			}
-			releases[i] = r
-			files[i] = &tables.File{Path: path, Const: constants, Rows: src.Rows, Bytes: src.size, AsOf: src.time}
-			return nil
+	for i, src := range wanted {
+		g.Go(func() (err error) {
+			files[i].Path, releases[i], err = ds.open(gctx, s, src)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
+		release()
 		return nil, nil, err
 	}
-	out := []tables.File{}
-	for _, f := range files {
-		if f != nil {
-			out = append(out, *f)
-		}
-	}
-	return out, release, nil
+	return files, release, nil
 }
 
 // prune gives the partition values of a file, and whether the predicate leaves
@@ -330,9 +319,6 @@ func (ds *dataset) prune(s *snapshot, o object, where tables.Predicate) (constan
 
 // open gives Parquet for the file.
 func (ds *dataset) open(ctx context.Context, s *snapshot, src source) (string, func(), error) {
-	if src.Problem != nil {
-		return "", nil, ds.broken(src.object, src.Problem)
-	}
 	if src.Format == formatParquet {
 		path, release, err := ds.origin.local(ctx, src.object)
 		if err != nil {

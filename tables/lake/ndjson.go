@@ -18,7 +18,7 @@ type jsonFile struct {
 	dec   *json.Decoder
 	array bool
 	raw   json.RawMessage
-	where func(offset int64) int64 // offset → line
+	where func(offset int64, blanks bool) int64 // see lineAt
 }
 
 func (ds *dataset) openJSON(path, name string) (*jsonFile, error) {
@@ -27,13 +27,13 @@ func (ds *dataset) openJSON(path, name string) (*jsonFile, error) {
 		return nil, err
 	}
 	in := bufio.NewReaderSize(text, 256<<10)
-	f := &jsonFile{Closer: text, where: func(offset int64) int64 {
+	f := &jsonFile{Closer: text, where: func(offset int64, blanks bool) int64 {
 		r, err := openText(path, name, ds.charset)
 		if err != nil {
 			return 0
 		}
 		defer r.Close()
-		return lineAt(r, offset)
+		return lineAt(r, offset, blanks)
 	}}
 	for n := 1; ; n++ { // is the first character an opening bracket?
 		head, err := in.Peek(n)
@@ -68,20 +68,21 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.f.dec != nil && b.read-b.f.dec.InputOffset() > 2*maxRecord {
-		return 0, &problem{Line: b.f.where(b.f.dec.InputOffset()), What: fmt.Sprintf("a value is longer than %d MiB", maxRecord>>20)}
+		return 0, &problem{Line: b.f.where(b.f.dec.InputOffset(), true), What: fmt.Sprintf("a value is longer than %d MiB", maxRecord>>20)}
 	}
 	n, err := b.r.Read(p)
 	b.read += int64(n)
 	return n, err
 }
 
-// lineAt is the line of the byte at offset; of a blank, that of what follows.
-func lineAt(r io.Reader, offset int64) int64 {
+// lineAt is the line of the byte at offset; with blanks, of the first byte from
+// there on that is none.
+func lineAt(r io.Reader, offset int64, blanks bool) int64 {
 	in := bufio.NewReaderSize(r, 64<<10)
 	line := int64(1)
 	for at := int64(0); ; at++ {
 		b, err := in.ReadByte()
-		if err != nil || at >= offset && b != ' ' && b != '\t' && b != '\r' && b != '\n' {
+		if err != nil || at >= offset && (!blanks || b != ' ' && b != '\t' && b != '\r' && b != '\n') {
 			return line
 		}
 		if b == '\n' {
@@ -95,9 +96,9 @@ func (f *jsonFile) fail(err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return &problem{Line: f.where(syntax.Offset - 1), What: "this is not JSON: " + syntax.Error()}
+		return &problem{Line: f.where(syntax.Offset-1, false), What: "this is not JSON: " + syntax.Error()}
 	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
-		return &problem{Line: f.where(f.dec.InputOffset()), What: "the file ends within the JSON value that begins here"}
+		return &problem{Line: f.where(f.dec.InputOffset(), true), What: "the file ends within the JSON value that begins here"}
 	}
 	return err
 }
@@ -126,7 +127,7 @@ func (f *jsonFile) next(member func(key string, value []byte) error) error {
 }
 
 // line is where the last object begins.
-func (f *jsonFile) line() int64 { return f.where(f.dec.InputOffset() - int64(len(f.raw))) }
+func (f *jsonFile) line() int64 { return f.where(f.dec.InputOffset()-int64(len(f.raw)), false) }
 
 // eachMember walks over the members of raw, which is valid JSON.
 func eachMember(raw []byte, member func(key string, value []byte) error) error {
