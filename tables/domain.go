@@ -1,7 +1,9 @@
 package tables
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -48,9 +50,10 @@ func (d Domain) AllowsAccount(id string) bool {
 	return true
 }
 
-// days clips the extent to the domain of a Day column: the smallest range that
-// holds every allowed day.
-func (d Domain) days(extent Days) (Days, bool) {
+// days clips the extent to the domain of a Day column: the ranges of days that
+// are allowed, newest first. A list of days gives one range for each run of
+// consecutive ones, so that the days between two far ones are not fetched.
+func (d Domain) days(extent Days) []Days {
 	r := extent
 	if f, ok := d.From.(Day); ok {
 		r.From = max(r.From, f)
@@ -58,22 +61,26 @@ func (d Domain) days(extent Days) (Days, bool) {
 	if t, ok := d.To.(Day); ok {
 		r.To = min(r.To, t)
 	}
-	if d.In != nil {
-		lo, hi := Day(""), Day("")
-		for _, v := range d.In {
-			day, ok := v.(Day)
-			if !ok || !r.Contains(day) {
-				continue
-			}
-			if lo == "" || day < lo {
-				lo = day
-			}
-			hi = max(hi, day)
+	if d.In == nil {
+		if r.From > r.To {
+			return nil
 		}
-		if lo == "" {
-			return Days{}, false
-		}
-		r = Days{lo, hi}
+		return []Days{r}
 	}
-	return r, r.From <= r.To
+	var list []Day
+	for _, v := range d.In {
+		if day, ok := v.(Day); ok && r.Contains(day) {
+			list = append(list, day)
+		}
+	}
+	slices.SortFunc(list, func(a, b Day) int { return cmp.Compare(b, a) })
+	var out []Days
+	for _, day := range slices.Compact(list) {
+		if n := len(out); n > 0 && out[n-1].From == day.Add(1) {
+			out[n-1].From = day
+			continue
+		}
+		out = append(out, Days{day, day})
+	}
+	return out
 }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Splits cuts what a statement wants of t into scans, one for each account
-// that where allows, with the days that where allows within the table's extent
-// [Since, today in the account's calendar]. A table without accounts gives one
+// Splits cuts what a statement wants of t into scans: for each account that
+// where allows, one for each run of days that where allows within the table's
+// extent [Since, today in the account's calendar]. A table without accounts gives one
 // scan. It is pure but for t.Accounts. No account or no day left: no scan.
 func (t Table) Splits(ctx context.Context, columns []string, where Predicate, now time.Time) ([]Scan, error) {
 	for _, d := range where {
@@ -30,14 +30,14 @@ func (t Table) Splits(ctx context.Context, columns []string, where Predicate, no
 		}
 		s := base
 		s.Account = a.ID
-		if t.Day != "" {
-			days, ok := where[t.Day].days(Days{t.Since, DayOf(now.In(a.Location()))})
-			if !ok {
-				continue
-			}
-			s.Days = days
+		if t.Day == "" {
+			out = append(out, s)
+			continue
 		}
-		out = append(out, s)
+		for _, days := range where[t.Day].days(Days{t.Since, DayOf(now.In(a.Location()))}) {
+			s.Days = days
+			out = append(out, s)
+		}
 	}
 	return out, nil
 }

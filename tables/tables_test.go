@@ -72,8 +72,8 @@ func TestSplits(t *testing.T) {
 		{"everything", nil, []Scan{{Account: "1", Days: Days{"2026-11-01", "2026-11-22"}}, {Account: "2", Days: Days{"2026-11-01", "2026-11-21"}}}},
 		{"one account, as a number", Predicate{"customer_id": {In: []any{int64(2)}}}, []Scan{{Account: "2", Days: Days{"2026-11-01", "2026-11-21"}}}},
 		{"a range beyond today", Predicate{"date": {From: Day("2026-11-22"), To: Day("2027-01-01")}}, []Scan{{Account: "1", Days: Days{"2026-11-22", "2026-11-22"}}}},
-		{"a list of days", Predicate{"date": {In: []any{Day("2026-11-03"), Day("2026-11-05"), Day("2020-01-01")}}}, []Scan{
-			{Account: "1", Days: Days{"2026-11-03", "2026-11-05"}}, {Account: "2", Days: Days{"2026-11-03", "2026-11-05"}}}},
+		{"a list of days", Predicate{"date": {In: []any{Day("2026-11-03"), Day("2026-11-05"), Day("2026-11-04"), Day("2026-11-09"), Day("2020-01-01")}}, "customer_id": {In: []any{int64(1)}}}, []Scan{
+			{Account: "1", Days: Days{"2026-11-09", "2026-11-09"}}, {Account: "1", Days: Days{"2026-11-03", "2026-11-05"}}}},
 		{"nothing can match", Predicate{"campaign_id": {In: []any{}}}, nil},
 		{"before the extent", Predicate{"date": {To: Day("2026-10-31")}}, nil},
 	} {

@@ -219,7 +219,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	sys := system.Tables(system.Options{
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
-		Segments: a.db.Index().All, Accounts: a.db.Index().Accounts,
+		Segments: a.db.Index().All, Accounts: a.cache.Accounts,
 		Queries: a.recentQueries, MayRead: engine.MayRead,
 		User: func(ctx context.Context) (string, bool) {
 			r, ok := engine.UserOf(ctx)
