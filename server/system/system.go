@@ -1,16 +1,19 @@
 // Package system is the database argo: what Argo knows about itself, as
-// tables. All of it is local; no table here makes a channel call.
+// tables. All of it is local; no table here makes a channel call. A user sees
+// the rows of the databases that he may read, and no others.
 //
 // It knows no SQL and no engine: it is given functions to ask.
 package system
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"argo/automation"
 	"argo/cache"
 	"argo/tables"
+	"argo/tables/fault"
 )
 
 // Connection is a database as the system tables describe it.
@@ -20,36 +23,158 @@ type Connection struct {
 	Actions           []automation.Action
 }
 
-// Query is one row of argo.queries.
+// Query is a statement that has ended.
 type Query struct {
-	ID, User, Database, Text string
-	Tables                   []string
-	StartedAt                time.Time
-	Elapsed                  time.Duration
-	Rows                     int64
-	Cost                     tables.Cost
-	Warnings                 int
-	Code                     int
-	Error                    string
+	ID          string // ULID
+	At          time.Time
+	User        string // name@host
+	Database    string
+	Text        string
+	Millis      int64
+	Rows        int64 // given to the client
+	Calls       int64
+	RowsFetched int64
+	Bytes       int64
+	CellsCached int64
+	CellsMissed int64
+	Oldest      time.Time // zero where no cell was used
+	Error       string
 }
 
 // Options says where the rows come from. A nil function leaves its table empty.
 type Options struct {
 	Sources     []tables.Source
 	Connections []Connection
-	// Status says how a connection is: state, its last error and when.
+	// Status says how a connection did when it was last asked: "ok", the kind of
+	// the fault, or "" where it was not asked yet.
 	Status   func(connection string) (state, lastError string, at time.Time)
 	Segments func(ctx context.Context) ([]cache.Segment, error)
+	// Accounts are those that were seen last; it makes no call.
 	Accounts func(ctx context.Context, connection string) ([]tables.Account, time.Time, error)
-	Queries  func(ctx context.Context, limit int) ([]Query, error)
-	Ledger   automation.Ledger
-	Now      func() time.Time
+	// Queries gives the newest first.
+	Queries func(ctx context.Context, limit int) ([]Query, error)
+	Ledger  automation.Ledger
+	Now     func() time.Time
 	// MayRead says whether the user behind ctx may read a database; nil: no.
 	MayRead func(ctx context.Context, database string) bool
 	// User names the user behind ctx and says whether he may read every
-	// database.
+	// database; nil: nobody.
 	User func(ctx context.Context) (name string, all bool)
 }
 
+// most is how many statements and runs are shown, the newest.
+const most = 10_000
+
 // Tables of the database argo.
-func Tables(o Options) []tables.Table { return nil }
+func Tables(o Options) []tables.Table {
+	if o.MayRead == nil {
+		o.MayRead = func(context.Context, string) bool { return false }
+	}
+	if o.User == nil {
+		o.User = func(context.Context) (string, bool) { return "", false }
+	}
+	return []tables.Table{
+		o.sources(), o.connections(), o.tables(), o.columns(), o.accounts(), o.segments(), o.queries(),
+		o.runs(), o.events(), o.procedures(), o.parameters(),
+	}
+}
+
+// column of a table whose rows are made of a T.
+type column[T any] struct {
+	name string
+	kind tables.Type
+	doc  string
+	get  func(T) any
+}
+
+// sheet makes a table of what list gives.
+func sheet[T any](name, doc string, key []string, list func(ctx context.Context) iter.Seq2[T, error], columns ...column[T]) tables.Table {
+	t := tables.Table{Name: name, Doc: doc, Key: key}
+	place := map[string]int{}
+	for i, c := range columns {
+		place[c.name] = i
+		k := tables.Column{Name: c.name, Type: c.kind, Doc: c.doc}
+		for _, name := range key {
+			k.NotNull = k.NotNull || name == c.name
+		}
+		t.Columns = append(t.Columns, k)
+	}
+	t.Scan = func(ctx context.Context, s tables.Scan) iter.Seq2[tables.Row, error] {
+		return func(yield func(tables.Row, error) bool) {
+			get := make([]func(T) any, len(s.Columns))
+			for i, column := range s.Columns {
+				k, ok := place[column]
+				if !ok {
+					yield(nil, fault.New(fault.Internal, "the table %s has no column %s", name, column))
+					return
+				}
+				get[i] = columns[k].get
+			}
+			for v, err := range list(ctx) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				row := make(tables.Row, len(get))
+				for i, f := range get {
+					row[i] = f(v)
+				}
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+	return t
+}
+
+// each gives the values of a slice that f makes.
+func each[T any](f func(ctx context.Context) ([]T, error)) func(ctx context.Context) iter.Seq2[T, error] {
+	return func(ctx context.Context) iter.Seq2[T, error] {
+		return func(yield func(T, error) bool) {
+			list, err := f(ctx)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, v := range list {
+				if !yield(v, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// visible are the connections that the user behind ctx may read.
+func (o *Options) visible(ctx context.Context) (out []Connection) {
+	for _, c := range o.Connections {
+		if o.MayRead(ctx, c.Name) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// words gives nil for "", which the tables show as NULL.
+func words(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC()
+}
+
+func day(d tables.Day) any {
+	if d == "" {
+		return nil
+	}
+	return d
+}
