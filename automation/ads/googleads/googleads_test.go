@@ -112,6 +112,15 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// sent gives the mutations so far.
+func (v *vendor) sent() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := v.mutations
+	v.mutations = nil
+	return out
+}
+
 func (v *vendor) actions(t *testing.T) map[string]automation.Action {
 	t.Helper()
 	env := tables.Env{
@@ -190,8 +199,8 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s %v: %q, %v; want %q, %s %q", c.action, c.args, got, err, c.want, c.kind, c.says)
 		}
 	}
-	if v.mutations != nil {
-		t.Errorf("a plan changes something: %v", v.mutations)
+	if sent := v.sent(); sent != nil {
+		t.Errorf("a plan changes something: %v", sent)
 	}
 }
 
@@ -229,12 +238,11 @@ func TestApplyAndReadBack(t *testing.T) {
 		if before != changes[0].Before || err != nil {
 			t.Errorf("%s: reads %q before, plan says %q (%v)", c.action, before, changes[0].Before, err)
 		}
-		v.mutations = nil
 		if err := a.Apply(t.Context(), changes[0]); err != nil {
 			t.Fatal(err)
 		}
-		if len(v.mutations) != 1 || v.mutations[0] != c.want {
-			t.Errorf("%s sends %v, want %s", c.action, v.mutations, c.want)
+		if sent := v.sent(); len(sent) != 1 || sent[0] != c.want {
+			t.Errorf("%s sends %v, want %s", c.action, sent, c.want)
 		}
 		after, err := a.ReadBack(t.Context(), changes[0])
 		if after != changes[0].After || err != nil {
@@ -275,10 +283,12 @@ func TestApplyFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		v.mu.Lock()
 		v.refuse, v.after = c.refuse, c.after
+		v.mu.Unlock()
 		err = a.Apply(t.Context(), changes[0])
-		if !fault.Is(err, c.kind) || len(v.mutations) != c.requests {
-			t.Errorf("%s: %v (%s) after %d requests, want %s after %d", c.name, err, fault.KindOf(err), len(v.mutations), c.kind, c.requests)
+		if n := len(v.sent()); !fault.Is(err, c.kind) || n != c.requests {
+			t.Errorf("%s: %v (%s) after %d requests, want %s after %d", c.name, err, fault.KindOf(err), n, c.kind, c.requests)
 		}
 	}
 	// Nothing was sent: definite.
