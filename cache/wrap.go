@@ -161,6 +161,11 @@ func wanted(t tables.Table, s tables.Scan) ([]string, error) {
 			columns = append(columns, name)
 		}
 	}
+	if t.Whole {
+		for _, c := range t.Columns {
+			columns = append(columns, c.Name)
+		}
+	}
 	if len(columns) == 0 {
 		columns = append(columns, t.Columns[0].Name) // COUNT(*) of a table without a key
 	}

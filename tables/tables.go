@@ -79,9 +79,12 @@ type Table struct {
 	// Clock says what the Day column means: "day of the click in the account's
 	// time zone", "day of install". It is shown in the documentation.
 	Clock   string
-	MaxDays int       // longest range of one call; 0: no limit
-	Fresh   Freshness // how long a fetched cell is good
-	Since   Day       // first day of the extent; with Day only
+	MaxDays int // longest range of one call; 0: no limit
+	// Whole says that every call of the source gives all columns: the cache then
+	// keeps them all, so that a statement with another column needs no call.
+	Whole bool
+	Fresh Freshness // how long a fetched cell is good
+	Since Day       // first day of the extent; with Day only
 	// Accounts lists the accounts this connection can see. The order is
 	// stable. Faults: Auth, Throttled, Unavailable.
 	Accounts func(ctx context.Context) ([]Account, error)

@@ -54,7 +54,7 @@ type Options struct {
 	Attempts  int            // per request, default 5
 	Backoff   time.Duration  // before the second attempt, doubled for each further one, default 500 ms
 	MaxWait   time.Duration  // the longest wait that is slept; default 2 min
-	Header    time.Duration  // until the reply's header has arrived, default 5 min
+	FirstByte time.Duration  // until the reply's header has arrived, default 5 min
 	Idle      time.Duration  // between two reads of a body, default 1 min
 	MaxBody   int64          // bytes of a decompressed body, default 4 GiB
 	Spool     int            // bytes of a body that are read before it counts as arrived, default 1 MiB
@@ -121,7 +121,7 @@ func New(o Options) *Client {
 	o.Attempts = cmp.Or(o.Attempts, 5)
 	o.Backoff = cmp.Or(o.Backoff, 500*time.Millisecond)
 	o.MaxWait = cmp.Or(o.MaxWait, 2*time.Minute)
-	o.Header = cmp.Or(o.Header, 5*time.Minute)
+	o.FirstByte = cmp.Or(o.FirstByte, 5*time.Minute)
 	o.Idle = cmp.Or(o.Idle, time.Minute)
 	o.MaxBody = cmp.Or(o.MaxBody, 4<<30)
 	o.Spool = cmp.Or(o.Spool, 1<<20)
@@ -308,7 +308,7 @@ func (c *Client) once(ctx context.Context, r *Request) (res *Response, tag strin
 			return nil, tag, false, err
 		}
 	}
-	slow := time.AfterFunc(c.o.Header, func() { cancel(fmt.Errorf("%w: no reply after %s", errSlow, c.o.Header)) })
+	slow := time.AfterFunc(c.o.FirstByte, func() { cancel(fmt.Errorf("%w: no reply after %s", errSlow, c.o.FirstByte)) })
 	tables.TraceOf(ctx).Call()
 	send := c.http
 	if r.Write {

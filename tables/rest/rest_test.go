@@ -223,7 +223,7 @@ func TestSlow(t *testing.T) {
 		case <-stop:
 		case <-r.Context().Done():
 		}
-	}, func(o *rest.Options) { o.Header, o.Idle, o.Attempts = 30*time.Millisecond, 30*time.Millisecond, 2 })
+	}, func(o *rest.Options) { o.FirstByte, o.Idle, o.Attempts = 30*time.Millisecond, 30*time.Millisecond, 2 })
 	if _, err := c.Do(t.Context(), rest.Request{Path: "/header"}); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "no reply after") {
 		t.Errorf("a header that never comes: %v", err)
 	}

@@ -180,7 +180,7 @@ func (c *Client) accountsTable() tables.Table {
 		{tables.Column{Name: "hidden", Type: tables.Boolean, NotNull: true, Doc: "Whether it is hidden in its manager"}, func(a account) any { return a.Hidden }},
 		{tables.Column{Name: "login_customer_id", Type: tables.BigInt, Doc: "Manager through which it is reached"}, func(a account) any { return number(a.Login) }},
 	}
-	t := tables.Table{Name: "accounts", Doc: "Accounts that the connection reaches, managers included, all levels", Key: []string{"id"}, Fresh: Fresh}
+	t := tables.Table{Name: "accounts", Doc: "Accounts that the connection reaches, managers included, all levels", Key: []string{"id"}, Fresh: freshness}
 	for _, f := range fields {
 		t.Columns = append(t.Columns, f.Column)
 	}

@@ -26,11 +26,11 @@ var anchors = []string{
 	"metrics.all_conversions", "metrics.view_through_conversions",
 }
 
-// Fresh is how long a fetched day is good. Today moves by the minute (figures
+// freshness is how long a fetched day is good. Today moves by the minute (figures
 // are mostly less than three hours behind), invalid clicks are credited for
 // some days, and conversions are booked to the day of the click until the
 // conversion window, at most 90 days, has ended: only then is a day settled.
-var Fresh = tables.Freshness{
+var freshness = tables.Freshness{
 	Steps: []tables.Step{
 		{Within: 1, Keep: 15 * time.Minute},
 		{Within: 3, Keep: time.Hour},
@@ -255,7 +255,7 @@ func nonZero(f field) field {
 }
 
 func (s sheet) table(c *Client, since tables.Day) tables.Table {
-	t := tables.Table{Name: s.name, Doc: s.doc, Key: s.key, Account: "customer_id", Accounts: c.Accounts, Fresh: Fresh, Scan: c.scanner(s)}
+	t := tables.Table{Name: s.name, Doc: s.doc, Key: s.key, Account: "customer_id", Accounts: c.Accounts, Fresh: freshness, Scan: c.scanner(s)}
 	for _, f := range s.fields {
 		t.Columns = append(t.Columns, f.Column)
 	}

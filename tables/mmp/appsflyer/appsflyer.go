@@ -15,8 +15,9 @@
 //   - An app may ask each report once a minute for up to two days, and 24 times
 //     a day for more (120 times for all apps of an account); beyond that the
 //     answer is 403 with "Limit reached for …". A report therefore serves the
-//     main table and the table of its events from one call, and a reply is kept
-//     for a minute: nobody could have a newer one.
+//     main table and the table of its events from one call, a reply is kept for
+//     a minute (nobody could have a newer one), and the cache keeps all columns
+//     of it (Table.Whole).
 //   - N/A stands for no value. Numbers are read as decimals, never as floats.
 //
 // Accounts are the apps that the configuration names: the list of an account's

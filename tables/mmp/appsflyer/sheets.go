@@ -17,11 +17,11 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Fresh is how long a fetched day is good: AppsFlyer's figures are lifetime
+// fresh is how long a fetched day is good: AppsFlyer's figures are lifetime
 // values of the day of install, so that an old day moves ever more slowly but
 // does move; after 180 days hardly any of its users are left. The quota allows
 // 24 long calls a day for an app, hence the hour for today.
-var Fresh = tables.Freshness{Steps: []tables.Step{
+var fresh = tables.Freshness{Steps: []tables.Step{
 	{Within: 1, Keep: time.Hour},
 	{Within: 3, Keep: 3 * time.Hour},
 	{Within: 8, Keep: 12 * time.Hour},
@@ -182,7 +182,7 @@ func (c *client) tables(since tables.Day) []tables.Table {
 	var out []tables.Table
 	for _, s := range sheets() {
 		t := tables.Table{
-			Name: s.name, Doc: s.doc, Key: s.key, Account: "app_id", Day: "date", Since: since, MaxDays: maxDays, Fresh: Fresh,
+			Name: s.name, Doc: s.doc, Key: s.key, Account: "app_id", Day: "date", Since: since, MaxDays: maxDays, Whole: true, Fresh: fresh,
 			Clock:    "day of the install in the app's time zone; figures are lifetime values of these installs",
 			Accounts: func(context.Context) ([]tables.Account, error) { return slices.Clone(c.accounts), nil },
 			Scan: func(ctx context.Context, scan tables.Scan) iter.Seq2[tables.Row, error] {
