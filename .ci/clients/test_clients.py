@@ -328,7 +328,7 @@ def test_call(client, demo, ask):
         found = ask(f"SELECT * FROM argo.runs WHERE run_id = '{run}'")
         assert len(found.rows) == 1, found
         row = dict(zip(found.columns, found.rows[0]))
-        assert row["action"] == action and row["state"] == "verified" and row["source"] == "google_ads", row
+        assert row["action"] == action and row["state"] == "verified" and row["database_name"] == "google_ads", row
 
 
 def test_call_prepared(client, demo, ask):

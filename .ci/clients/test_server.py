@@ -138,7 +138,7 @@ def test_greeting_runs(demo, greeting):
     campaign = re.search(r"pause_campaign\((\d+)\)", greeting).group(1)
     clients.py_mysql(demo.login, [{"sql": f"CALL google_ads.enable_campaign({campaign})"}])[0].rows
     for s in selects[:3]:
-        twice = clients.py_mysql(demo.login, [{"sql": s}, {"sql": s}, {"sql": "SELECT calls FROM argo.queries ORDER BY started_at DESC LIMIT 1"}])
+        twice = clients.py_mysql(demo.login, [{"sql": s}, {"sql": s}, {"sql": "SELECT calls FROM argo.queries ORDER BY id DESC LIMIT 1"}])
         assert twice[0].rows == twice[1].rows and twice[2].rows == [["0"]], s
 
 
