@@ -46,6 +46,10 @@ type Options struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 	Auth  Auth        // nil: none
 	Head  http.Header // sent with every request
+	// Elsewhere follows a redirect of a GET to another host, to a file that is
+	// ready for download; no header of the first request travels along. Without
+	// it such a redirect is an error.
+	Elsewhere bool
 	// Secrets are texts, beside those of Auth, that no error may repeat.
 	Secrets []string
 	// Classify says what a reply means. nil is Classify of this package.
@@ -137,6 +141,17 @@ func New(o Options) *Client {
 		o.Jitter = rand.Float64
 	}
 	c := &Client{o: o, http: NewHTTP(o.HTTP)}
+	if o.Elsewhere {
+		strict := c.http.CheckRedirect
+		c.http.CheckRedirect = func(to *http.Request, via []*http.Request) error {
+			last := via[len(via)-1]
+			if to.Method != http.MethodGet || to.URL.Host == last.URL.Host || len(via) > 5 || last.URL.Scheme == "https" && to.URL.Scheme != "https" {
+				return strict(to, via)
+			}
+			to.Header = http.Header{"User-Agent": {o.UserAgent}, "Accept-Encoding": {"gzip"}}
+			return nil
+		}
+	}
 	c.writes = c.http
 	if t, ok := c.http.Transport.(*http.Transport); ok {
 		t = t.Clone()

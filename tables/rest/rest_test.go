@@ -300,6 +300,20 @@ func TestRedirect(t *testing.T) {
 	if _, err := get(t, c, rest.Request{Path: "/away"}); !fault.Is(err, fault.Unavailable) || stolen.Load() != 0 {
 		t.Errorf("a redirect to another host: %v, %d requests arrived there", err, stolen.Load())
 	}
+	var leaked http.Header
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leaked = r.Header
+		io.WriteString(w, "a file")
+	}))
+	defer store.Close()
+	open, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, store.URL+"/?signature=x", http.StatusFound)
+	}, func(o *rest.Options) {
+		o.Head, o.Auth, o.Elsewhere = http.Header{"developer-token": {"dev"}}, rest.Bearer("s3cret"), true
+	})
+	if text, err := get(t, open, rest.Request{Path: "/away"}); text != "a file" || err != nil || leaked.Get("Authorization")+leaked.Get("Developer-Token")+leaked.Get("Referer") != "" {
+		t.Errorf("a download elsewhere: %q, %v, headers %v", text, err, leaked)
+	}
 	if text, err := get(t, c, rest.Request{Path: "/near"}); text != "here" || err != nil {
 		t.Errorf("a redirect on the host: %q, %v", text, err)
 	}

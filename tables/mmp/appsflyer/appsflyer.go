@@ -130,7 +130,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 	c.rest = rest.New(rest.Options{
 		Name: "AppsFlyer", BaseURL: cmp.Or(o.BaseURL, "https://hq1.appsflyer.com"),
 		HTTP: env.HTTP, Log: env.Log, Now: env.Now, Sleep: env.Sleep,
-		Auth: rest.Bearer(token), Classify: c.classify, MaxBody: 1 << 30,
+		Auth: rest.Bearer(token), Elsewhere: true, Classify: c.classify, MaxBody: 1 << 30,
 	})
 	return &tables.Connection{Tables: c.tables(since), Check: c.check}, nil
 }
