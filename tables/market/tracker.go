@@ -60,15 +60,28 @@ type user struct {
 
 type bought struct{ at, value int64 }
 
-// Tracker gives the cohorts of an app for days of install, by day, origin,
-// campaign and country. An unknown app has none.
-func (m *Market) Tracker(app string, days tables.Days, asOf time.Time) []Cohort {
-	i := slices.IndexFunc(appList, func(a App) bool { return a.ID == app })
+// CohortQuery asks a tracker about an app.
+type CohortQuery struct {
+	App  string
+	Days tables.Days    // of install
+	Zone *time.Location // whose days; nil: the app's calendar
+	AsOf time.Time      // as reported then; the zero time is now
+}
+
+// Tracker gives the cohorts of an app by day, origin, campaign and country. An
+// unknown app has none. Impressions, clicks and cost come from the networks by
+// their own days and do not move with Zone.
+func (m *Market) Tracker(q CohortQuery) []Cohort {
+	i := slices.IndexFunc(appList, func(a App) bool { return a.ID == q.App })
 	if i < 0 {
 		return nil
 	}
-	v, a := m.view(asOf), appList[i]
-	days, ok := days.Intersect(tables.Days{From: v.s.Start, To: tables.DayOf(v.at.In(a.Location()))})
+	v, a := m.view(q.AsOf), appList[i]
+	loc := q.Zone
+	if loc == nil {
+		loc = a.Location()
+	}
+	days, ok := q.Days.Intersect(tables.Days{From: v.s.Start, To: tables.DayOf(v.at.In(loc))})
 	if !ok {
 		return nil
 	}
@@ -84,27 +97,23 @@ func (m *Market) Tracker(app string, days tables.Days, asOf time.Time) []Cohort 
 		k := key{day, u.origin, u.campaign, u.name, u.country}
 		c, ok := cohorts[k]
 		if !ok {
-			c = &Cohort{App: app, Day: day, Origin: u.origin, Account: u.account, Campaign: u.campaign, Name: u.name,
+			c = &Cohort{App: q.App, Day: day, Origin: u.origin, Account: u.account, Campaign: u.campaign, Name: u.name,
 				Country: u.country, Retargeting: u.retargeting, Events: make([]Event, len(a.Events))}
 			cohorts[k] = c
 		}
 		return c
 	}
 	loss := stream(v.s.Seed, int64(i), "", ofInstalls).between(0.05, 0.15)
-	loc := a.Location()
-	// A day of the app meets up to two days of an account in another zone.
-	for _, d := range []func(func(user)){
-		func(f func(user)) { v.clickers(a, tables.Days{From: days.From.Add(-2), To: days.To.Add(1)}, f) },
-		func(f func(user)) { v.others(i, days, f) },
-	} {
-		d(func(u user) {
-			day := tables.DayOf(time.UnixMicro(u.installed).In(loc))
-			if u.luck < loss || u.installed > v.now || !days.Contains(day) {
-				return
-			}
+	count := func(u user) {
+		day := tables.DayOf(time.UnixMicro(u.installed).In(loc))
+		if u.luck >= loss && u.installed <= v.now && days.Contains(day) {
 			cohort(day, u).live(u, a, v.now)
-		})
+		}
 	}
+	// A day of one zone meets up to two of another, and an install may come a
+	// day after its click.
+	v.clickers(a, tables.Days{From: days.From.Add(-3), To: days.To.Add(1)}, count)
+	v.others(i, tables.Days{From: max(days.From.Add(-1), v.s.Start), To: days.To.Add(1)}, count)
 	v.costs(i, a, days, func(day tables.Day, u user, f Figures) {
 		c := cohort(day, u)
 		c.Impressions += f.Impressions
