@@ -10,7 +10,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -89,6 +88,11 @@ type Engine struct {
 
 	stopping context.Context // ends with Close
 	stop     context.CancelCauseFunc
+	closing  sync.Once
+	closed   error
+
+	healthMu sync.Mutex
+	health   map[string]health // by connection
 }
 
 // building guards the package variables of GMS that New sets.
@@ -102,7 +106,7 @@ func New(o Options) (*Engine, error) {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	o.Parallel = cmp.Or(o.Parallel, 8)
 	o.Version = cmp.Or(o.Version, DefaultVersion)
-	e := &Engine{o: o}
+	e := &Engine{o: o, health: map[string]health{}}
 	e.stopping, e.stop = context.WithCancelCause(context.Background())
 	if o.MaxConcurrent > 0 {
 		e.running = make(chan struct{}, o.MaxConcurrent)
@@ -165,5 +169,6 @@ func (e *Engine) Version() string { return e.o.Version }
 // that the server shuts down.
 func (e *Engine) Close() error {
 	e.stop(errShutdown)
-	return errors.Join(e.gms.Close())
+	e.closing.Do(func() { e.closed = e.gms.Close() })
+	return e.closed
 }

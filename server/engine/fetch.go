@@ -100,12 +100,13 @@ func (f *fetching) scan(s *algebra.Scan) {
 	f.group.Go(func() error {
 		splits, err := t.Splits(f.ctx, names, s.Where, f.e.o.Now())
 		if err != nil {
+			f.e.note(s.Source, err)
 			return err
 		}
 		for i := range splits {
 			splits[i].MaxAge = f.maxAge
 		}
-		p := &portion{f: f, t: t, limit: s.Limit, columns: len(names), files: make([][]tables.File, len(splits)), rows: make([][]tables.Row, len(splits))}
+		p := &portion{f: f, t: t, source: s.Source, limit: s.Limit, files: make([][]tables.File, len(splits)), rows: make([][]tables.Row, len(splits))}
 		switch {
 		case t.Files == nil && t.Account == "":
 			// One stream: nothing has to be kept back in case an account fails.
@@ -147,10 +148,10 @@ func (f *fetching) put(r algebra.Rel, in columnar.Input) {
 
 // portion is what one Scan gets, split by split.
 type portion struct {
-	f       *fetching
-	t       *tables.Table
-	limit   int64
-	columns int
+	f      *fetching
+	t      *tables.Table
+	source string
+	limit  int64
 
 	files [][]tables.File // of each split
 	rows  [][]tables.Row
@@ -205,6 +206,7 @@ func (p *portion) split(ctx context.Context, i int, s tables.Scan) error {
 	} else {
 		p.rows[i], err = p.collect(ctx, s)
 	}
+	p.f.e.note(p.source, err)
 	if k := fault.KindOf(err); s.Account != "" && (k == fault.Denied || k == fault.NotFound) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -312,4 +314,32 @@ func (e *Engine) runForeign(ctx *sql.Context, node sql.Node, columns []tables.Co
 		}
 		out = append(out, converted)
 	}
+}
+
+// health is how a connection did when it was last asked.
+type health struct {
+	state, err string
+	at         time.Time
+}
+
+// Status says how a connection did when it was last asked for rows: "ok" or the
+// kind of the fault, with its sentence, and when; "" where nobody asked.
+func (e *Engine) Status(connection string) (state, lastError string, at time.Time) {
+	e.healthMu.Lock()
+	defer e.healthMu.Unlock()
+	h := e.health[connection]
+	return h.state, h.err, h.at
+}
+
+// note remembers how a scan went.
+func (e *Engine) note(connection string, err error) {
+	h := health{state: "ok", at: e.o.Now()}
+	if f := fault.As(err); f != nil {
+		h.state, h.err = string(f.Kind), sentence(f)
+	} else if err != nil {
+		return // cancelled, or a defect: says nothing of the source
+	}
+	e.healthMu.Lock()
+	defer e.healthMu.Unlock()
+	e.health[connection] = h
 }
