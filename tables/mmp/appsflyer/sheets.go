@@ -163,6 +163,9 @@ type sheet struct {
 
 func sheets() []sheet {
 	join := func(parts ...[]field) []field { return slices.Concat(parts...) }
+	costs := slices.DeleteFunc(slices.Clone(figures), func(f field) bool { // daily_report has no revenue
+		return f.Name == "total_revenue" || f.Name == "roi" || f.Name == "arpu"
+	})
 	base, by := []field{date, appField}, []string{"agency", "media_source", "campaign"}
 	return []sheet{
 		{"partners_by_date", "Installs and what became of them, by day of install, agency, media source and campaign", "partners_by_date_report",
@@ -173,8 +176,8 @@ func sheets() []sheet {
 			append([]string{"country"}, by...), join(base, []field{country}, names, figures, []field{currency}), false},
 		{"geo_events_by_date", "In-app events by day of install, country, agency, media source, campaign and event; from the same report as geo_by_date", "geo_by_date_report",
 			append(append([]string{"country"}, by...), "event_name"), join(base, []field{country}, names, eventFields, []field{currency}), true},
-		{"daily", "Installs and what became of them, by day of install, agency, media source and campaign; without in-app events, a smaller reply than partners_by_date", "daily_report",
-			by, join(base, names, figures, []field{currency}), false},
+		{"daily", "Installs and what became of them, by day of install, agency, media source and campaign; without revenue and in-app events, a smaller reply than partners_by_date", "daily_report",
+			by, join(base, names, costs, []field{currency}), false},
 	}
 }
 
