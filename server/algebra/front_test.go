@@ -115,10 +115,10 @@ type fakeTable struct {
 	t  *tables.Table
 }
 
-func (t *fakeTable) Argo() (string, *tables.Table)    { return t.db, t.t }
-func (t *fakeTable) Name() string                     { return t.t.Name }
-func (t *fakeTable) String() string                   { return t.t.Name }
-func (t *fakeTable) Collation() sql.CollationID       { return sql.Collation_utf8mb4_0900_ai_ci }
+func (t *fakeTable) Argo() (string, *tables.Table) { return t.db, t.t }
+func (t *fakeTable) Name() string                  { return t.t.Name }
+func (t *fakeTable) String() string                { return t.t.Name }
+func (t *fakeTable) Collation() sql.CollationID    { return sql.Collation_utf8mb4_0900_ai_ci }
 func (t *fakeTable) Schema(*sql.Context) (s sql.Schema) {
 	for _, c := range t.t.Columns {
 		s = append(s, &sql.Column{Name: c.Name, Type: gmsType(c.Type), Source: t.t.Name, DatabaseSource: t.db, Nullable: !c.NotNull})
@@ -173,7 +173,9 @@ func newFront(t testing.TB, raw bool) *front {
 	hook.Do(func() {
 		analyzer.AlwaysBeforeDefault = append(analyzer.AlwaysBeforeDefault, analyzer.Rule{Id: -77, Apply: func(ctx *sql.Context, _ *analyzer.Analyzer, n sql.Node, _ *plan.Scope, _ analyzer.RuleSelector, _ *sql.QueryFlags) (sql.Node, transform.TreeIdentity, error) {
 			if p, ok := ctx.Value(captureKey{}).(*sql.Node); ok {
-				*p = n
+				if *p == nil {
+					*p = n
+				}
 			}
 			return n, transform.SameTree, nil
 		}})

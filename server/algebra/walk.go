@@ -256,3 +256,27 @@ func (st *Statement) Scans() []*Scan {
 	})
 	return out
 }
+
+// sameValue says that two expressions over the same relation give the same
+// value in every row.
+func sameValue(a, b Expr) bool {
+	return exprString(a) == exprString(b) && a.ExprType().same(b.ExprType()) && repeatable(a)
+}
+
+// repeatable says that evaluating e again gives the same: no subquery, nothing
+// random.
+func repeatable(e Expr) bool {
+	ok := true
+	WalkExpr(e, func(e Expr) bool {
+		switch e := e.(type) {
+		case *Subquery:
+			ok = false
+		case *Call:
+			if e.Func == "rand" || e.Func == "uuid" || e.Func == "uuid_short" || e.Func == "random_bytes" {
+				ok = false
+			}
+		}
+		return ok
+	})
+	return ok
+}

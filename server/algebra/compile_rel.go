@@ -1,0 +1,894 @@
+package algebra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"argo/tables/fault"
+
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/expression"
+	"github.com/dolthub/go-mysql-server/sql/expression/function/aggregation"
+	"github.com/dolthub/go-mysql-server/sql/expression/function/aggregation/window"
+	"github.com/dolthub/go-mysql-server/sql/plan"
+)
+
+// rel compiles a plan; outer is what a correlated subquery sees around itself.
+func (c *compiler) rel(n sql.Node, outer *scope) *frame {
+	switch n := n.(type) {
+	case *plan.ResolvedTable:
+		return c.table(n)
+	case *plan.TableAlias:
+		return c.rename(c.rel(n.Child, outer), n)
+	case *plan.EmptyTable:
+		return c.empty(n)
+	case *plan.SubqueryAlias:
+		return c.derived(n, outer)
+	case *plan.ValueDerivedTable:
+		return c.values(n, outer)
+	case *plan.Filter:
+		f := c.rel(n.Child, outer)
+		return c.filter(f, c.condition(n.Expression, &scope{f, outer}))
+	case *plan.Having:
+		f := c.rel(n.Child, outer)
+		return c.filter(f, c.condition(n.Cond, &scope{f, outer}))
+	case *plan.Project:
+		return c.project(c.rel(n.Child, outer), n.Projections, n.Schema(c.ctx), outer)
+	case *plan.GroupBy:
+		return c.groupBy(n, outer)
+	case *plan.Window:
+		return c.window(n, outer)
+	case *plan.Sort:
+		return c.sort(c.rel(n.Child, outer), n.SortConditions, outer)
+	case *plan.TopN:
+		f := c.sort(c.rel(n.Child, outer), n.SortConditions, outer)
+		return c.limit(f, n.Limit, nil)
+	case *plan.Limit:
+		if o, ok := n.Child.(*plan.Offset); ok {
+			return c.limit(c.rel(o.Child, outer), n.Limit, o.Offset)
+		}
+		return c.limit(c.rel(n.Child, outer), n.Limit, nil)
+	case *plan.Offset:
+		return c.limit(c.rel(n.Child, outer), nil, n.Offset)
+	case *plan.Distinct:
+		return c.distinct(c.rel(n.Child, outer))
+	case *plan.OrderedDistinct:
+		return c.distinct(c.rel(n.Child, outer))
+	case *plan.JoinNode:
+		return c.join(n, outer)
+	case *plan.SetOp:
+		return c.setOp(n, outer)
+	case *plan.RecursiveCte:
+		return c.recurse(n, outer)
+	case *plan.RecursiveTable:
+		return c.self(n)
+	}
+	if touches(c.ctx, n) {
+		unsupported("a %s over tables of a source cannot be expressed", "select the rows first, in a statement of their own", strings.TrimPrefix(fmt.Sprintf("%T", n), "*plan."))
+	}
+	if _, ok := n.(*plan.JSONTable); ok {
+		unsupported("JSON_TABLE beside tables of a source cannot be expressed", "take single values with JSON_EXTRACT")
+	}
+	return c.foreign(n)
+}
+
+// fieldsOf pairs GMS's ids with columns: ids of a relation ascend in the order
+// of its columns.
+func fieldsOf(ids sql.ColSet, table string, cols []Column) []field {
+	fields := make([]field, len(cols))
+	for i, col := range cols {
+		fields[i] = field{table: table, name: col.Name, col: col}
+	}
+	if ids.Len() == len(cols) {
+		i := 0
+		ids.ForEach(func(id sql.ColumnId) { fields[i].id = id; i++ })
+	}
+	return fields
+}
+
+func (c *compiler) table(n *plan.ResolvedTable) *frame {
+	if plan.IsDualTable(n.Table) {
+		return &frame{rel: &Values{Rows: [][]Expr{{}}}}
+	}
+	a := argoTable(n.Table)
+	if a == nil {
+		return c.foreign(n)
+	}
+	source, t := a.Argo()
+	s := &Scan{Source: source, Table: t.Name}
+	for _, col := range n.Schema(c.ctx) {
+		k := t.Lookup(col.Name)
+		if k == nil {
+			fail(fault.New(fault.Internal, "the catalog gives %s.%s a column %s that it does not have", source, t.Name, col.Name))
+		}
+		s.Cols = append(s.Cols, c.column(k.Name, columnType(k.Type).notNull(k.NotNull)))
+	}
+	return &frame{rel: s, fields: fieldsOf(n.Columns(), n.Name(), s.Cols)}
+}
+
+// foreign is what only GMS can read.
+func (c *compiler) foreign(n sql.Node) *frame {
+	f := &Foreign{Open: n}
+	for _, col := range n.Schema(c.ctx) {
+		f.Cols = append(f.Cols, c.column(col.Name, gmsType(c.ctx, col.Type).notNull(!col.Nullable)))
+	}
+	var ids sql.ColSet
+	if t, ok := n.(plan.TableIdNode); ok {
+		ids = t.Columns()
+	}
+	f.Name = "relation"
+	if nm, ok := n.(sql.Nameable); ok {
+		f.Name = nm.Name()
+	}
+	if rt, ok := n.(*plan.ResolvedTable); ok && rt.SqlDatabase != nil {
+		f.Name = rt.SqlDatabase.Name() + "." + rt.Name()
+	}
+	out := &frame{rel: f, fields: fieldsOf(ids, "", f.Cols)}
+	for i, col := range n.Schema(c.ctx) {
+		out.fields[i].table = col.Source
+	}
+	return out
+}
+
+func (c *compiler) rename(f *frame, n *plan.TableAlias) *frame {
+	out := &frame{rel: f.rel, known: f.known, fields: slices.Clone(f.fields)}
+	schema := n.Schema(c.ctx)
+	ids := fieldsOf(n.Columns(), "", f.rel.Columns())
+	for i := range out.fields {
+		d := &out.fields[i]
+		d.table = n.Name()
+		if i < len(schema) {
+			d.name = schema[i].Name
+		}
+		if d.id == 0 && len(ids) == len(out.fields) {
+			d.id = ids[i].id
+		}
+	}
+	return out
+}
+
+// empty is a relation that GMS found to have no rows.
+func (c *compiler) empty(n *plan.EmptyTable) *frame {
+	v := &Values{}
+	f := &frame{rel: v}
+	for _, col := range n.Schema(c.ctx) {
+		k := c.column(col.Name, gmsType(c.ctx, col.Type))
+		v.Cols = append(v.Cols, k)
+		f.fields = append(f.fields, field{table: col.Source, name: col.Name, col: k})
+	}
+	return f
+}
+
+// derived is a derived table, a CTE or a view.
+func (c *compiler) derived(n *plan.SubqueryAlias, outer *scope) *frame {
+	f := c.rel(n.Child, outer)
+	if _, ok := f.rel.(*Sort); ok {
+		f = unsorted(f)
+	}
+	f = c.exact(f)
+	schema := n.Schema(c.ctx)
+	out := &frame{rel: f.rel, fields: fieldsOf(n.Columns(), n.Name(), columnsOf(f))}
+	for i := range out.fields {
+		d := &out.fields[i]
+		d.name = schema[i].Name
+		if n.Columns().Len() != len(out.fields) {
+			d.id = f.fields[i].id // a view keeps the ids of its definition
+		}
+	}
+	return out
+}
+
+func columnsOf(f *frame) []Column {
+	cols := make([]Column, len(f.fields))
+	for i, d := range f.fields {
+		cols[i] = d.col
+	}
+	return cols
+}
+
+// values is VALUES ROW(…), …: columns have the common type of their values.
+func (c *compiler) values(n *plan.ValueDerivedTable, outer *scope) *frame {
+	v := &Values{}
+	for _, row := range n.ExpressionTuples {
+		var out []Expr
+		for _, e := range row {
+			out = append(out, c.expr(e, outer))
+		}
+		v.Rows = append(v.Rows, out)
+	}
+	for i, col := range n.Schema(c.ctx) {
+		column := make([]Expr, len(v.Rows))
+		for j := range v.Rows {
+			column[j] = v.Rows[j][i]
+		}
+		t := c.unify(column)
+		for j := range v.Rows {
+			v.Rows[j][i] = column[j]
+		}
+		v.Cols = append(v.Cols, c.column(col.Name, t))
+	}
+	return &frame{rel: v, fields: fieldsOf(n.Columns(), n.Name(), v.Cols)}
+}
+
+func (c *compiler) filter(f *frame, cond Expr) *frame {
+	return &frame{rel: &Filter{In: f.rel, Cond: cond}, fields: f.fields, known: f.known}
+}
+
+// project computes a SELECT list. An order below it comes to stand above it,
+// with its keys as hidden columns, so that the outermost relation orders.
+func (c *compiler) project(f *frame, exprs []sql.Expression, schema sql.Schema, outer *scope) *frame {
+	s := &scope{f, outer}
+	p := &Project{In: f.rel}
+	order, _ := f.rel.(*Sort)
+	if order != nil {
+		p.In = order.In
+	}
+	out := &frame{rel: p, known: map[string]Column{}}
+	for i, e := range exprs {
+		x := c.expr(e, s)
+		col := c.column(schema[i].Name, x.ExprType())
+		p.Exprs, p.Cols = append(p.Exprs, x), append(p.Cols, col)
+		d := field{name: schema[i].Name, col: col}
+		switch e := e.(type) {
+		case *expression.GetField:
+			d.id, d.table = e.Id(), e.Table()
+		case sql.IdExpression:
+			d.id = e.Id()
+		}
+		out.fields = append(out.fields, d)
+	}
+	hide := func(x Expr) *Col {
+		for i := range p.Exprs {
+			if sameValue(p.Exprs[i], x) {
+				return p.Cols[i].ref()
+			}
+		}
+		col := c.column("", x.ExprType())
+		p.Exprs, p.Cols = append(p.Exprs, x), append(p.Cols, col)
+		return col.ref()
+	}
+	for _, key := range sortedKeys(f.known) {
+		col := f.known[key]
+		ref := hide(col.ref())
+		out.known[key] = Column{ID: ref.ID, Name: col.Name, Type: ref.Type}
+	}
+	if order != nil {
+		top := &Sort{In: p}
+		for _, k := range order.Keys {
+			top.Keys = append(top.Keys, SortKey{Expr: hide(k.Expr), Desc: k.Desc})
+		}
+		out.rel = top
+	}
+	return out
+}
+
+func sortedKeys(m map[string]Column) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (c *compiler) sort(f *frame, by sql.SortConditions, outer *scope) *frame {
+	s := &scope{f, outer}
+	r := &Sort{In: f.rel}
+	for _, k := range by {
+		x := c.expr(k.Expr, s)
+		if _, ok := x.(*Lit); ok {
+			continue
+		}
+		r.Keys = append(r.Keys, SortKey{Expr: x, Desc: k.Order == sql.Descending})
+	}
+	if len(r.Keys) == 0 {
+		return f
+	}
+	if below, ok := f.rel.(*Sort); ok {
+		r.In = below.In
+	}
+	return &frame{rel: r, fields: f.fields, known: f.known}
+}
+
+func (c *compiler) limit(f *frame, count, offset sql.Expression) *frame {
+	r := &Limit{In: f.rel, Count: c.amount(count), Offset: c.amount(offset)}
+	return &frame{rel: r, fields: f.fields, known: f.known}
+}
+
+// amount of a LIMIT or OFFSET.
+func (c *compiler) amount(e sql.Expression) Expr {
+	if e == nil {
+		return nil
+	}
+	x := c.expr(e, nil)
+	switch x := x.(type) {
+	case *Param:
+		x.Type = bigintType
+		return x
+	case *Lit:
+		switch v := x.Value.(type) {
+		case int64:
+			if v >= 0 {
+				return x
+			}
+		case uint64:
+			return nil // more rows than there can be
+		}
+	}
+	fail(fault.New(fault.Invalid, "LIMIT and OFFSET take whole numbers that are not negative"))
+	return nil
+}
+
+// distinct removes duplicates of the visible columns. An order has to be by
+// them alone (MySQL's error 3065).
+func (c *compiler) distinct(f *frame) *frame {
+	order, ok := f.rel.(*Sort)
+	if !ok {
+		f = c.exact(f)
+		return &frame{rel: &Distinct{In: f.rel}, fields: f.fields}
+	}
+	visible := map[ColID]int{}
+	for i, d := range f.fields {
+		visible[d.col.ID] = i
+	}
+	var at []int
+	for i, k := range order.Keys {
+		col, isCol := k.Expr.(*Col)
+		j, seen := 0, false
+		if isCol {
+			j, seen = visible[col.ID]
+		}
+		if !seen {
+			fail(fault.New(fault.Invalid, "Expression #%d of ORDER BY clause is not in SELECT list; this is incompatible with DISTINCT", i+1).
+				WithHint("add it to the SELECT list, or use GROUP BY"))
+		}
+		at = append(at, j)
+	}
+	in := c.exact(&frame{rel: order.In, fields: f.fields})
+	top := &Sort{In: &Distinct{In: in.rel}}
+	for i, k := range order.Keys {
+		top.Keys = append(top.Keys, SortKey{Expr: in.fields[at[i]].col.ref(), Desc: k.Desc})
+	}
+	return &frame{rel: top, fields: in.fields}
+}
+
+func (c *compiler) join(n *plan.JoinNode, outer *scope) *frame {
+	j := &Join{}
+	switch n.Op {
+	case plan.JoinTypeCross, plan.JoinTypeInner:
+	case plan.JoinTypeLeftOuter:
+		j.Kind = LeftJoin
+	case plan.JoinTypeRightOuter:
+		j.Kind = RightJoin
+	case plan.JoinTypeFullOuter:
+		j.Kind = FullJoin
+	case plan.JoinTypeSemi:
+		j.Kind = SemiJoin
+	case plan.JoinTypeAnti:
+		j.Kind = AntiJoin
+	case plan.JoinTypeLateralCross, plan.JoinTypeLateralInner:
+		j.Lateral = true
+	case plan.JoinTypeLateralLeft:
+		j.Kind, j.Lateral = LeftJoin, true
+	default:
+		unsupported("a %s cannot be expressed", "use JOIN … ON or LEFT JOIN … ON", n.Op)
+	}
+	l := c.rel(n.Left(), outer)
+	around := outer
+	if j.Lateral {
+		around = &scope{l, outer}
+	}
+	r := c.rel(n.Right(), around)
+	j.L, j.R = l.rel, r.rel
+	f := &frame{rel: j, fields: append(slices.Clone(l.fields), r.fields...), known: l.known}
+	if n.Filter != nil {
+		if cond := c.condition(n.Filter, &scope{f, outer}); !always(cond) {
+			j.Cond = cond
+		}
+	}
+	if j.Kind == SemiJoin || j.Kind == AntiJoin {
+		f.fields = l.fields
+	}
+	for i := range f.fields {
+		if left := i < len(l.fields); j.Kind == FullJoin || left && j.Kind == RightJoin || !left && j.Kind == LeftJoin {
+			f.fields[i].col.Type.NotNull = false
+		}
+	}
+	return f
+}
+
+// groupBy compiles the grouping; what is selected beside keys and aggregates
+// is some value of the group, as MySQL allows where it cannot matter.
+func (c *compiler) groupBy(n *plan.GroupBy, outer *scope) *frame {
+	in := c.rel(n.Child, outer)
+	s := &scope{in, outer}
+	a := &Aggregate{In: in.rel}
+	f := &frame{rel: a, known: map[string]Column{}}
+	for _, e := range n.GroupByExprs {
+		key := c.fingerprint(e)
+		if _, ok := f.known[key]; ok {
+			continue
+		}
+		x := c.expr(e, s)
+		col := c.column(c.nameOf(e), x.ExprType())
+		a.Keys, a.KeyCols = append(a.Keys, x), append(a.KeyCols, col)
+		f.known[key] = col
+	}
+	for _, e := range n.SelectDeps {
+		d := field{name: c.nameOf(e)}
+		if gf, ok := e.(*expression.GetField); ok {
+			d.id, d.table = gf.Id(), gf.Table()
+			if !c.within(in, gf) {
+				continue // an outer query's
+			}
+		} else if ide, ok := e.(sql.IdExpression); ok {
+			d.id = ide.Id()
+		}
+		if col, ok := f.known[c.fingerprint(e)]; ok {
+			d.col = col
+			f.fields = append(f.fields, d)
+			continue
+		}
+		var agg Agg
+		if x, ok := e.(sql.Aggregation); ok {
+			agg = c.aggregate(x, s)
+		} else {
+			x := c.expr(e, s)
+			agg = Agg{Func: "any_value", Args: []Expr{x}, Type: x.ExprType().notNull(x.ExprType().NotNull && len(a.Keys) > 0)}
+		}
+		d.col = c.column(d.name, agg.Type)
+		a.Aggs, a.AggCols = append(a.Aggs, agg), append(a.AggCols, d.col)
+		f.fields = append(f.fields, d)
+	}
+	return f
+}
+
+func (c *compiler) within(f *frame, gf *expression.GetField) bool {
+	s := &scope{frame: f}
+	return s.byID(gf.Id()) != nil || gf.Id() == 0 && s.byName(gf.Table(), gf.Name()) != nil
+}
+
+func (c *compiler) nameOf(e sql.Expression) string {
+	if n, ok := e.(sql.Nameable); ok {
+		return n.Name()
+	}
+	return e.String()
+}
+
+// aggregate compiles an aggregate call; also that of a window.
+func (c *compiler) aggregate(e sql.Expression, s *scope) Agg {
+	c.checkScope(e, s)
+	if g, ok := e.(*aggregation.GroupConcat); ok {
+		return c.groupConcat(g, s)
+	}
+	agg := Agg{}
+	var children []sql.Expression
+	switch e := e.(type) {
+	case *aggregation.CountDistinct:
+		agg.Func, agg.Distinct, children = "count", true, e.ChildExpressions
+	case *aggregation.JSONObjectAgg:
+		agg.Func, children = "json_objectagg", e.Children()[:2]
+	case *aggregation.JsonArray:
+		agg.Func, children = "json_arrayagg", e.Children()[:1]
+	case *aggregation.Count:
+		agg.Func, children = "count", e.Children()[:1]
+	case *aggregation.Sum:
+		agg.Func, children = "sum", e.Children()[:1]
+	case *aggregation.Avg:
+		agg.Func, children = "avg", e.Children()[:1]
+	case *aggregation.Min:
+		agg.Func, children = "min", e.Children()[:1]
+	case *aggregation.Max:
+		agg.Func, children = "max", e.Children()[:1]
+	case *aggregation.AnyValue:
+		agg.Func, children = "any_value", e.Children()[:1]
+	case *aggregation.BitAnd:
+		agg.Func, children = "bit_and", e.Children()[:1]
+	case *aggregation.BitOr:
+		agg.Func, children = "bit_or", e.Children()[:1]
+	case *aggregation.BitXor:
+		agg.Func, children = "bit_xor", e.Children()[:1]
+	case *aggregation.StdDevPop:
+		agg.Func, children = "stddev_pop", e.Children()[:1]
+	case *aggregation.StdDevSamp:
+		agg.Func, children = "stddev_samp", e.Children()[:1]
+	case *aggregation.VarPop:
+		agg.Func, children = "var_pop", e.Children()[:1]
+	case *aggregation.VarSamp:
+		agg.Func, children = "var_samp", e.Children()[:1]
+	default:
+		unsupported("the aggregate %s cannot be expressed", "MySQL has COUNT, SUM, AVG, MIN, MAX, ANY_VALUE, GROUP_CONCAT and their like", e)
+	}
+	for _, child := range children {
+		if d, ok := child.(*expression.DistinctExpression); ok {
+			agg.Distinct, child = true, d.Child
+		}
+		if _, ok := child.(*expression.Star); ok {
+			continue
+		}
+		agg.Args = append(agg.Args, c.expr(child, s))
+	}
+	c.typeAggregate(&agg)
+	return agg
+}
+
+// typeAggregate gives an aggregate its type and its arguments the kind that it
+// computes with.
+func (c *compiler) typeAggregate(a *Agg) {
+	switch a.Func {
+	case "count":
+		if l, ok := first1(a.Args).(*Lit); ok && l.Value != nil && !a.Distinct {
+			a.Args = nil
+		}
+		a.Type = bigintType.notNull(true)
+		return
+	case "json_arrayagg", "json_objectagg":
+		a.Type = jsonType
+		return
+	case "min", "max", "any_value":
+		t := a.Args[0].ExprType()
+		if l := t.Bool; l && a.Func != "any_value" {
+			a.Args[0] = c.number(a.Args[0])
+			t = a.Args[0].ExprType()
+		}
+		a.Type = t.notNull(false)
+		return
+	case "bit_and", "bit_or", "bit_xor":
+		a.Args[0] = c.integer(a.Args[0])
+		a.Type = Type{Kind: Int, Unsigned: true, Precision: 20, NotNull: true}
+		return
+	}
+	x := c.number(a.Args[0])
+	t := x.ExprType()
+	switch {
+	case t.Kind == Null:
+		t = doubleType
+		fallthrough
+	case t.Kind == Double:
+		a.Type = doubleType
+	case a.Func == "sum":
+		a.Type = decimalType(t.digits()+22, t.scale())
+	case a.Func == "avg":
+		a.Type = decimalType(t.digits()+c.divIncrement(), t.scale()+c.divIncrement())
+	default: // STD, VARIANCE: doubles
+		a.Type = doubleType
+		x = c.cast(x, doubleType.notNull(t.NotNull), true)
+	}
+	if p, ok := x.(*Param); ok && p.Type.Kind == Null {
+		p.Type = doubleType
+	}
+	a.Args[0] = x
+}
+
+func first1(es []Expr) Expr {
+	if len(es) == 0 {
+		return nil
+	}
+	return es[0]
+}
+
+// checkScope refuses an aggregate of nothing but outer columns, which MySQL
+// would compute in the outer query.
+func (c *compiler) checkScope(e sql.Expression, s *scope) {
+	inner, outside := false, false
+	sql.Inspect(c.ctx, e, func(_ *sql.Context, e sql.Expression) bool {
+		if gf, ok := e.(*expression.GetField); ok {
+			if c.within(s.frame, gf) {
+				inner = true
+			} else {
+				outside = true
+			}
+		}
+		return true
+	})
+	if outside && !inner {
+		unsupported("an aggregate of an outer query's columns cannot be expressed inside of a subquery", "compute it in a derived table of the outer query")
+	}
+}
+
+func (c *compiler) groupConcat(g *aggregation.GroupConcat, s *scope) Agg {
+	agg := Agg{Func: "group_concat", Distinct: hidden(g, "distinct").String() != "", Separator: hidden(g, "separator").String()}
+	nOrder := hidden(g, "sortConditions").Len()
+	for i, e := range g.Children() {
+		if i < nOrder {
+			desc := hidden(g, "sortConditions").Index(i).FieldByName("Order").Uint() == uint64(sql.Descending)
+			if x := c.expr(e, s); !isLit(x) {
+				agg.OrderBy = append(agg.OrderBy, SortKey{Expr: x, Desc: desc})
+			}
+			continue
+		}
+		if d, ok := e.(*expression.DistinctExpression); ok {
+			agg.Distinct, e = true, d.Child
+		}
+		agg.Args = append(agg.Args, c.text(c.expr(e, s)))
+	}
+	n := c.sess.GroupConcatMaxLen
+	if n == 0 {
+		n = 1024
+	}
+	agg.Type = Type{Kind: Text, Length: n, Collation: collationOf(agg.Args...)}
+	return agg
+}
+
+func isLit(e Expr) bool { _, ok := e.(*Lit); return ok }
+
+// window adds the columns of window functions.
+func (c *compiler) window(n *plan.Window, outer *scope) *frame {
+	in := c.rel(n.Child, outer)
+	s := &scope{in, outer}
+	w := &Window{In: in.rel}
+	f := &frame{rel: w, known: in.known}
+	for _, e := range n.SelectExprs {
+		if gf, ok := e.(*expression.GetField); ok {
+			col := c.field(gf, s).(*Col)
+			f.fields = append(f.fields, field{gf.Id(), gf.Table(), gf.Name(), Column{col.ID, col.Name, col.Type}})
+			continue
+		}
+		call := c.windowCall(e, s)
+		col := c.column(c.nameOf(e), call.Type)
+		w.Calls, w.Cols = append(w.Calls, call), append(w.Cols, col)
+		d := field{name: col.Name, col: col}
+		if ide, ok := e.(sql.IdExpression); ok {
+			d.id = ide.Id()
+		}
+		f.fields = append(f.fields, d)
+	}
+	if len(w.Calls) == 0 {
+		f.rel = in.rel
+	}
+	return f
+}
+
+func (c *compiler) windowCall(e sql.Expression, s *scope) WindowCall {
+	call := WindowCall{}
+	arg := func(e sql.Expression) Expr { return c.expr(e, s) }
+	switch e := e.(type) {
+	case *window.RowNumber:
+		call.Func, call.Type = "row_number", bigintType.notNull(true)
+	case *window.Rank:
+		call.Func, call.Type = "rank", bigintType.notNull(true)
+	case *window.DenseRank:
+		call.Func, call.Type = "dense_rank", bigintType.notNull(true)
+	case *window.PercentRank:
+		call.Func, call.Type = "percent_rank", doubleType.notNull(true)
+	case *window.NTile:
+		n := hidden(e, "bucketExpr")
+		if !n.IsValid() || n.IsNil() {
+			unsupported("NTILE needs a constant number of buckets", "")
+		}
+		call.Func, call.Type = "ntile", Type{Kind: Int, Unsigned: true, Precision: 20, NotNull: true}
+		call.Args = []Expr{wholeLit(c.bucketCount(e))}
+	case *window.FirstValue:
+		call.Func, call.Args = "first_value", []Expr{arg(e.Child)}
+	case *window.LastValue:
+		call.Func, call.Args = "last_value", []Expr{arg(e.Child)}
+	case *window.Lag:
+		call.Func = "lag"
+		call.Args = c.shiftArgs(e.ChildExpressions, int(hidden(e, "offset").Int()), s)
+	case *window.Lead:
+		call.Func = "lead"
+		call.Args = c.shiftArgs(e.ChildExpressions, int(hidden(e, "offset").Int()), s)
+	default:
+		agg := c.aggregate(e, s)
+		if agg.Distinct {
+			unsupported("DISTINCT in a window function cannot be expressed, as MySQL refuses it too", "aggregate in a derived table first")
+		}
+		call.Func, call.Args, call.Type = agg.Func, agg.Args, agg.Type
+	}
+	switch call.Func {
+	case "first_value", "last_value":
+		call.Type = call.Args[0].ExprType().notNull(false)
+	case "lag", "lead":
+		call.Type = call.Args[0].ExprType().notNull(false)
+	}
+	c.over(&call, e.(sql.WindowAdaptableExpression).Window(), s)
+	return call
+}
+
+// bucketCount of an NTILE.
+func (c *compiler) bucketCount(e *window.NTile) int64 {
+	inner := strings.TrimPrefix(strings.ToLower(e.String()), "ntile(")
+	var n int64
+	if _, err := fmt.Sscanf(inner, "%d)", &n); err != nil || n < 1 {
+		unsupported("NTILE needs a constant number of buckets", "write it as a number")
+	}
+	return n
+}
+
+func (c *compiler) shiftArgs(children []sql.Expression, offset int, s *scope) []Expr {
+	value := []Expr{c.expr(children[0], s)}
+	if len(children) > 1 {
+		value = append(value, c.expr(children[1], s))
+		c.unify(value)
+		return []Expr{value[0], wholeLit(int64(offset)), value[1]}
+	}
+	return []Expr{value[0], wholeLit(int64(offset))}
+}
+
+func (c *compiler) over(call *WindowCall, def *sql.WindowDefinition, s *scope) {
+	if def == nil {
+		return
+	}
+	for _, e := range def.PartitionBy {
+		call.PartitionBy = append(call.PartitionBy, c.expr(e, s))
+	}
+	for _, k := range def.OrderBy {
+		call.OrderBy = append(call.OrderBy, SortKey{Expr: c.expr(k.Expr, s), Desc: k.Order == sql.Descending})
+	}
+	f := def.Frame
+	if f == nil {
+		return
+	}
+	if len(call.OrderBy) == 0 && f.UnboundedPreceding() && f.UnboundedFollowing() {
+		return // all rows: the default without an order
+	}
+	call.Frame = &Frame{
+		Rows:  strings.Contains(fmt.Sprintf("%T", f), "plan.Rows"),
+		Start: c.bound(f.UnboundedPreceding(), f.StartCurrentRow(), f.StartNPreceding(), f.StartNFollowing(), s),
+		End:   c.bound(f.UnboundedFollowing(), f.EndCurrentRow(), f.EndNPreceding(), f.EndNFollowing(), s),
+	}
+}
+
+func (c *compiler) bound(unbounded, current bool, preceding, following sql.Expression, s *scope) Bound {
+	b := Bound{Unbounded: unbounded, Current: current, Preceding: preceding != nil}
+	e := preceding
+	if e == nil {
+		e = following
+	}
+	switch e := e.(type) {
+	case nil:
+	case *expression.Interval:
+		b.Offset = &Call{Func: "interval", Args: []Expr{c.expr(e.Child, s), unitLit(strings.ToUpper(e.Unit))}}
+	default:
+		b.Offset = c.expr(e, s)
+	}
+	return b
+}
+
+// setOp compiles UNION, INTERSECT and EXCEPT: columns have the common type of
+// both sides and the names of the left.
+func (c *compiler) setOp(n *plan.SetOp, outer *scope) *frame {
+	op := map[int]string{plan.UnionType: "union", plan.IntersectType: "intersect", plan.ExceptType: "except"}[n.SetOpType]
+	if op == "" {
+		unsupported("this set operation cannot be expressed", "use UNION, INTERSECT or EXCEPT")
+	}
+	l := c.side(c.unwrapped(n.Left()), outer)
+	r := c.side(c.unwrapped(n.Right()), outer)
+	if len(l.fields) != len(r.fields) {
+		fail(fault.New(fault.Invalid, "The used SELECT statements have a different number of columns"))
+	}
+	u := &SetOp{Op: op, All: !n.Distinct}
+	lx, rx := make([]Expr, len(l.fields)), make([]Expr, len(l.fields))
+	names := make([]string, len(l.fields))
+	f := &frame{rel: u}
+	for i := range l.fields {
+		pair := []Expr{l.fields[i].col.ref(), r.fields[i].col.ref()}
+		t := c.unify(pair)
+		lx[i], rx[i], names[i] = pair[0], pair[1], l.fields[i].col.Name
+		if op == "except" {
+			t.NotNull = l.fields[i].col.Type.NotNull
+		}
+		u.Cols = append(u.Cols, c.column(names[i], t))
+		d := l.fields[i]
+		d.col = u.Cols[i]
+		f.fields = append(f.fields, d)
+	}
+	u.L, u.R = c.converted(l, lx, names), c.converted(r, rx, names)
+	if len(n.SortConditions) > 0 {
+		f = c.sort(f, n.SortConditions, outer)
+	}
+	if n.Limit != nil || n.Offset != nil {
+		f = c.limit(f, n.Limit, n.Offset)
+	}
+	return f
+}
+
+func (c *compiler) side(n sql.Node, outer *scope) *frame {
+	f := c.rel(n, outer)
+	if _, ok := f.rel.(*Sort); ok {
+		f = unsorted(f)
+	}
+	return c.exact(f)
+}
+
+// converted projects f to exprs where they are not its columns already.
+func (c *compiler) converted(f *frame, exprs []Expr, names []string) Rel {
+	changed := false
+	for _, e := range exprs {
+		if _, ok := e.(*Col); !ok {
+			changed = true
+		}
+	}
+	if !changed {
+		return f.rel
+	}
+	p := &Project{In: f.rel, Exprs: exprs}
+	for i, e := range exprs {
+		p.Cols = append(p.Cols, c.column(names[i], e.ExprType()))
+	}
+	return p
+}
+
+// unwrapped takes away the projection in which GMS converts a side of a set
+// operation by its own rules: every column of the child by name, in order,
+// some of them converted.
+func (c *compiler) unwrapped(n sql.Node) sql.Node {
+	p, ok := n.(*plan.Project)
+	if !ok {
+		return n
+	}
+	schema := p.Child.Schema(c.ctx)
+	if len(schema) != len(p.Projections) {
+		return n
+	}
+	for i, e := range p.Projections {
+		name := schema[i].Name
+		if a, ok := e.(*expression.Alias); ok {
+			if a.Name() != name || a.Id() != 0 {
+				return n
+			}
+			e = a.Child
+			if k, ok := e.(*expression.Convert); ok {
+				e = k.Child
+			}
+		}
+		gf, ok := e.(*expression.GetField)
+		if !ok || gf.TableId() != 0 || gf.Name() != name {
+			return n
+		}
+	}
+	return p.Child
+}
+
+// recurse compiles WITH RECURSIVE: the columns have the types of the first
+// part, and can be NULL.
+func (c *compiler) recurse(n *plan.RecursiveCte, outer *scope) *frame {
+	init := c.side(c.unwrapped(n.Left()), outer)
+	r := &Recursive{Name: n.Name(), All: !n.Union().Distinct, Init: init.rel}
+	names := make([]string, len(init.fields))
+	for i, d := range init.fields {
+		names[i] = d.name
+		if len(n.ColumnNames) == len(init.fields) {
+			names[i] = n.ColumnNames[i]
+		}
+		r.Cols = append(r.Cols, c.column(names[i], unbool(d.col.Type).notNull(false)))
+	}
+	name := strings.ToLower(n.Name())
+	before, nested := c.recursive[name]
+	c.recursive[name] = r.Cols
+	step := c.side(c.unwrapped(n.Right()), outer)
+	delete(c.recursive, name)
+	if nested {
+		c.recursive[name] = before
+	}
+	if len(step.fields) != len(r.Cols) {
+		fail(fault.New(fault.Invalid, "The used SELECT statements have a different number of columns"))
+	}
+	first, next := make([]Expr, len(r.Cols)), make([]Expr, len(r.Cols))
+	for i, col := range r.Cols {
+		first[i] = c.cast(init.fields[i].col.ref(), col.Type, true)
+		next[i] = c.cast(step.fields[i].col.ref(), col.Type, true)
+	}
+	r.Init, r.Step = c.converted(init, first, names), c.converted(step, next, names)
+	f := &frame{rel: r, fields: fieldsOf(n.Columns(), n.Name(), r.Cols)}
+	if u := n.Union(); len(u.SortConditions) > 0 || u.Limit != nil || u.Offset != nil {
+		if len(u.SortConditions) > 0 {
+			f = c.sort(f, u.SortConditions, outer)
+		}
+		f = c.limit(f, u.Limit, u.Offset)
+	}
+	return f
+}
+
+func (c *compiler) self(n *plan.RecursiveTable) *frame {
+	cols, ok := c.recursive[strings.ToLower(n.Name())]
+	if !ok {
+		unsupported("the recursive table %s is read in a place that cannot be expressed", "read it in the FROM of the recursive part only", n.Name())
+	}
+	s := &Self{Name: n.Name()}
+	for _, col := range cols {
+		s.Cols = append(s.Cols, c.column(col.Name, col.Type))
+	}
+	return &frame{rel: s, fields: fieldsOf(n.Columns(), n.Name(), s.Cols)}
+}
