@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"weak"
 
 	"argo/tables"
 	"argo/tables/fault"
@@ -36,6 +38,7 @@ type dataset struct {
 
 	mu       sync.Mutex
 	profiles map[string]*profile // by file and version; of the files of the last listing
+	recent   []glance
 }
 
 // snapshot is the data set as of one listing.
@@ -45,9 +48,45 @@ type snapshot struct {
 	columns []column
 }
 
+// glance remembers what a statement has seen.
+type glance struct {
+	statement weak.Pointer[tables.Trace]
+	*snapshot
+}
+
+// glances is how many statements are remembered; those that run at once and
+// ask for the same data set twice.
+const glances = 16
+
+// seen is what look gave to the statement before. A front asks for the columns
+// several times in a statement, and then for the files: they belong together.
+func (ds *dataset) seen(ctx context.Context) *snapshot {
+	t := tables.TraceOf(ctx)
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	for _, g := range ds.recent {
+		if t != nil && g.statement.Value() == t {
+			return g.snapshot
+		}
+	}
+	return nil
+}
+
 // look lists the files and learns their columns. A file that changes meanwhile
 // makes it look again.
 func (ds *dataset) look(ctx context.Context) (*snapshot, error) {
+	s, err := ds.lookNow(ctx)
+	if t := tables.TraceOf(ctx); err == nil && t != nil {
+		ds.mu.Lock()
+		defer ds.mu.Unlock()
+		same := func(g glance) bool { v := g.statement.Value(); return v == nil || v == t }
+		ds.recent = append(slices.DeleteFunc(ds.recent, same), glance{weak.Make(t), s})
+		ds.recent = slices.Delete(ds.recent, 0, max(0, len(ds.recent)-glances))
+	}
+	return s, err
+}
+
+func (ds *dataset) lookNow(ctx context.Context) (*snapshot, error) {
 	for try := 1; ; try++ {
 		s, err := ds.lookOnce(ctx)
 		if !errors.Is(err, errChanged) {
@@ -226,7 +265,10 @@ func (ds *dataset) fail(o object, err error) error {
 
 // describe gives the columns as they are now.
 func (ds *dataset) describe(ctx context.Context) ([]tables.Column, error) {
-	s, err := ds.look(ctx)
+	s, err := ds.seen(ctx), error(nil)
+	if s == nil {
+		s, err = ds.look(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -241,8 +283,10 @@ func (ds *dataset) describe(ctx context.Context) ([]tables.Column, error) {
 // a row of scan.Where, text converted, objects downloaded. A file among them
 // that cannot be read is a fault.
 func (ds *dataset) files(ctx context.Context, scan tables.Scan) ([]tables.File, func(), error) {
+	s := ds.seen(ctx)
 	for try := 1; ; try++ {
-		files, release, err := ds.filesOnce(ctx, scan)
+		files, release, err := ds.filesOnce(ctx, s, scan)
+		s = nil
 		if !errors.Is(err, errChanged) {
 			return files, release, err
 		}
@@ -252,10 +296,11 @@ func (ds *dataset) files(ctx context.Context, scan tables.Scan) ([]tables.File, 
 	}
 }
 
-func (ds *dataset) filesOnce(ctx context.Context, scan tables.Scan) (_ []tables.File, _ func(), err error) {
-	s, err := ds.look(ctx)
-	if err != nil {
-		return nil, nil, err
+func (ds *dataset) filesOnce(ctx context.Context, s *snapshot, scan tables.Scan) (_ []tables.File, _ func(), err error) {
+	if s == nil {
+		if s, err = ds.look(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	files := make([]tables.File, 0, len(s.sources))
 	wanted := make([]source, 0, len(s.sources))

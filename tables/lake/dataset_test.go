@@ -330,11 +330,12 @@ func TestConfiguration(t *testing.T) {
 	for config, says := range map[string]string{
 		"{}":                                                                                                "there is none",
 		"datasets: [{name: 1a, path: x}]":                                                                   `"1a"`,
+		"datasets: [{name: Sales, path: x}]":                                                                `"Sales"`,
 		"datasets: [{path: x}]":                                                                             "datasets[0]",
 		"datasets: [{name: a}]":                                                                             "path is missing",
 		"datasets: [{name: a, path: 'x[.csv'}]":                                                             "bracket",
 		"datasets: [{name: a, path: 's3:///x'}]":                                                            "s3://bucket/key",
-		"datasets: [{name: a, path: x}, {name: A, path: y}]":                                                "two data sets",
+		"datasets: [{name: a, path: x}, {name: a, path: y}]":                                                "two data sets",
 		"datasets: [{name: a, path: x, format: orc}]":                                                       "orc",
 		"datasets: [{name: a, path: x, csv: {delimiter: '::'}}]":                                            "delimiter",
 		"datasets: [{name: a, path: x, csv: {delimiter: ',', quote: ','}}]":                                 "same character",

@@ -104,7 +104,7 @@ type datasetOptions struct {
 }
 
 var (
-	tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+	tableName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,63}$`)
 	size      = regexp.MustCompile(`^\s*([0-9]+)\s*(B|[KMGT]i?B)?\s*$`)
 )
 
@@ -142,12 +142,12 @@ func open(_ context.Context, env tables.Env) (*tables.Connection, error) {
 	c := &tables.Connection{Check: l.check}
 	for i, d := range o.Datasets {
 		if !tableName.MatchString(d.Name) {
-			return nil, l.config("datasets[%d]: name: %q is not letters, digits and _, beginning with a letter", i, d.Name)
+			return nil, l.config("datasets[%d]: name: %q: a table's name is lower-case letters, digits and _, beginning with a letter", i, d.Name)
 		}
-		if seen[fold(d.Name)] {
+		if seen[d.Name] {
 			return nil, l.config("datasets[%d]: name: there are two data sets called %q", i, d.Name)
 		}
-		seen[fold(d.Name)] = true
+		seen[d.Name] = true
 		ds, err := l.dataset(d)
 		if err != nil {
 			return nil, l.config("data set %q: %v", d.Name, err)

@@ -269,6 +269,33 @@ func TestS3Cancel(t *testing.T) {
 	w.expect(w.query("SELECT * FROM t"), "1")
 }
 
+// TestS3Statement: a statement lists once, however often it asks, and the next
+// one sees what has come.
+func TestS3Statement(t *testing.T) {
+	c, w := newCloud(t), newWorld(t)
+	c.put("d/1.csv", []byte("a\n1\n"))
+	w.open(c.config("s3://lake/d/"))
+	for want := 1; want < 3; want++ {
+		c.lists = 0
+		ctx := tables.WithTrace(t.Context(), new(tables.Trace))
+		for range 2 {
+			columns, err := w.table("t").Describe(ctx)
+			if err != nil || len(columns) != want {
+				t.Error(columns, err)
+			}
+		}
+		files, release, err := w.table("t").Files(ctx, tables.Scan{})
+		if err != nil || len(files) != want {
+			t.Error(files, err)
+		}
+		release()
+		if c.lists != 1 {
+			t.Errorf("%d listings for one statement", c.lists)
+		}
+		c.put("d/2.csv", []byte("a,b\n1,2\n"))
+	}
+}
+
 // TestS3Trace: every request is counted.
 func TestS3Trace(t *testing.T) {
 	c, w := newCloud(t), newWorld(t)

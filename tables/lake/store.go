@@ -102,7 +102,7 @@ func (s *store) load() error {
 // however many ask at the same time. It stays until release is called. fill
 // writes to a temporary file; where it fails nothing is left.
 func (s *store) get(ctx context.Context, name string, fill func(context.Context, *os.File) error) (path string, release func(), err error) {
-	path = filepath.Join(s.dir, name)
+	place := filepath.Join(s.dir, name)
 	release = sync.OnceFunc(func() { s.release(name) })
 	if ctx.Err() != nil {
 		return "", nil, context.Cause(ctx)
@@ -110,7 +110,7 @@ func (s *store) get(ctx context.Context, name string, fill func(context.Context,
 	s.mu.Lock()
 	if s.hold(name) {
 		s.mu.Unlock()
-		return path, release, nil
+		return place, release, nil
 	}
 	fl := s.flights[name]
 	if fl == nil {
@@ -119,7 +119,7 @@ func (s *store) get(ctx context.Context, name string, fill func(context.Context,
 		s.flights[name] = fl
 		go func() {
 			defer cancel()
-			size, err := s.write(work, path, fill)
+			size, err := s.write(work, place, fill)
 			s.land(name, fl, size, err)
 		}()
 	}
@@ -131,7 +131,7 @@ func (s *store) get(ctx context.Context, name string, fill func(context.Context,
 		if fl.err != nil {
 			return "", nil, fl.err
 		}
-		return path, release, nil // land has counted this waiter as a user
+		return place, release, nil // land has counted this waiter as a user
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
