@@ -46,18 +46,19 @@ type call struct {
 
 var _ sql.ExecSourceRel = (*call)(nil)
 
-// newCall checks who calls and how many arguments there are.
+// newCall checks who calls and how many arguments there are. It gives nil for
+// what is none of Argo's procedures.
 func (e *Engine) newCall(ctx *sql.Context, n *plan.Call) (sql.Node, error) {
 	if n.Database() == nil {
-		return n, nil
+		return nil, nil
 	}
 	db := e.database(n.Database().Name())
 	if db == nil {
-		return n, nil
+		return nil, nil
 	}
 	action := db.action(n.Name)
 	if action == nil {
-		return n, nil
+		return nil, nil
 	}
 	st := statementOf(ctx)
 	if st == nil {

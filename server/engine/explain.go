@@ -50,6 +50,10 @@ func adapt(s ast.Statement) ast.Statement {
 		}
 	case *ast.Kill:
 		s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
+	case *ast.ShowGrants:
+		if s.For == nil || s.CurrentUser {
+			s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
+		}
 	case *ast.Show:
 		if strings.EqualFold(s.Type, "processlist") {
 			s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}

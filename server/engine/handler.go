@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"argo/tables"
+	"argo/tables/fault"
 
 	gms "github.com/dolthub/go-mysql-server/server"
 	"github.com/dolthub/go-mysql-server/sql"
@@ -59,8 +61,17 @@ func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
 // ComQuery implements mysql.Handler.
 func (h *handler) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
 	return h.run(ctx, c, query, func(ctx context.Context) error {
-		return h.Handler.ComQuery(ctx, c, query, callback)
+		return h.Handler.ComQuery(ctx, c, query, plain(callback))
 	})
+}
+
+// plain leaves out the text of an OK packet: vitess writes it in a form that
+// MariaDB's client library takes for a broken packet.
+func plain(callback mysql.ResultSpoolFn) mysql.ResultSpoolFn {
+	return func(r *sqltypes.Result, more bool) error {
+		r.Info = ""
+		return callback(r, more)
+	}
 }
 
 // endOfCall begins the remainder that stands for the OK packet after a CALL.
@@ -76,7 +87,7 @@ func (h *handler) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string
 	fields := false
 	noted := func(r *sqltypes.Result, more bool) error {
 		fields = fields || len(r.Fields) > 0
-		return callback(r, more)
+		return plain(callback)(r, more)
 	}
 	err = h.run(ctx, c, query, func(ctx context.Context) error {
 		if _, single := c.ClientData.(oneStatement); single {
@@ -130,7 +141,13 @@ func (h *handler) begin(c *mysql.Conn) *statement {
 }
 
 // run runs one statement under its deadline.
-func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(context.Context) error) error {
+func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.e.o.Log.Error("a statement panicked", "panic", p, "stack", string(debug.Stack()))
+			err = sqlError(ctx, fault.New(fault.Internal, "the statement ran into a defect of Argo: %v", p))
+		}
+	}()
 	st := h.begin(c)
 	ctx, cancel := context.WithCancelCause(withStatement(ctx, st))
 	defer cancel(nil)

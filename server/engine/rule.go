@@ -118,13 +118,13 @@ func compileRule(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, _ *plan.Sco
 	}
 	if c, ok := n.(*plan.Call); ok {
 		out, err := e.newCall(ctx, c)
-		if err != nil || out == n {
+		if err != nil || out == nil {
 			return n, transform.SameTree, sqlError(ctx, err)
 		}
 		return out, transform.NewTree, nil
 	}
-	out, err := e.substitute(ctx, n)
-	if err != nil || out == n {
+	out, same, err := e.substitute(ctx, n)
+	if err != nil || same {
 		return n, transform.SameTree, sqlError(ctx, err)
 	}
 	flags.Unset(sql.QFlagMax1Row) // a guess of GMS's that its own rules take back for a UNION
@@ -132,49 +132,47 @@ func compileRule(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, _ *plan.Sco
 }
 
 // substitute gives n with every outermost relation over Argo tables replaced.
-func (e *Engine) substitute(ctx *sql.Context, n sql.Node) (sql.Node, error) {
+func (e *Engine) substitute(ctx *sql.Context, n sql.Node) (sql.Node, transform.TreeIdentity, error) {
 	if _, ok := n.(*exec); ok {
-		return n, nil
+		return n, transform.SameTree, nil
 	}
-	if !relational(n) {
-		return transformChildren(ctx, n, func(child sql.Node) (sql.Node, error) { return e.substitute(ctx, child) })
+	if into, ok := n.(*plan.Into); ok {
+		child, same, err := e.substitute(ctx, into.Child)
+		if err != nil || same {
+			return n, same, err
+		}
+		out, err := into.WithChildren(ctx, child)
+		return out, transform.NewTree, err
+	}
+	if !relational(n) || describes(ctx, n) {
+		return n, transform.SameTree, nil
 	}
 	original, err := restore(ctx, n)
 	if err != nil {
-		return nil, err
+		return nil, transform.SameTree, err
 	}
 	c, err := e.compile(ctx, original)
 	switch {
 	case err != nil && fault.As(err) == nil:
-		return nil, err
+		return nil, transform.SameTree, err
 	case err == nil && c == nil:
-		return n, nil
+		return n, transform.SameTree, nil
 	}
-	return &exec{e: e, original: original, c: c, err: err}, nil
+	return &exec{e: e, original: original, c: c, err: err}, transform.NewTree, nil
 }
 
-// transformChildren gives n with its children replaced, or n itself where none
-// of them changed.
-func transformChildren(ctx *sql.Context, n sql.Node, f func(sql.Node) (sql.Node, error)) (sql.Node, error) {
-	children := n.Children()
-	var changed []sql.Node
-	for i, child := range children {
-		out, err := f(child)
-		if err != nil {
-			return nil, err
+// describes says that the plan shows what a table is and not what it holds:
+// SHOW COLUMNS … LIKE is a filter over a node that has the table below it.
+func describes(ctx *sql.Context, n sql.Node) bool {
+	found := false
+	transform.InspectWithOpaque(ctx, n, func(_ *sql.Context, n sql.Node) bool {
+		switch n.(type) {
+		case *plan.ShowColumns, *plan.ShowIndexes, *plan.ShowCreateTable:
+			found = true
 		}
-		if out == child {
-			continue
-		}
-		if changed == nil {
-			changed = append(changed, children...)
-		}
-		changed[i] = out
-	}
-	if changed == nil {
-		return n, nil
-	}
-	return n.WithChildren(ctx, changed...)
+		return !found
+	})
+	return found
 }
 
 // restore puts back what inner fires of the rule have replaced.

@@ -45,7 +45,11 @@ var registerVariables = sync.OnceFunc(func() {
 
 // announce sets what clients are told about the server.
 func announce(version string) error {
-	return sql.SystemVariables.AssignValues(map[string]any{"version": version, "version_comment": "Argo"})
+	collation := textCollation.Name()
+	return sql.SystemVariables.AssignValues(map[string]any{
+		"version": version, "version_comment": "Argo",
+		"collation_server": collation, "collation_database": collation, "collation_connection": collation,
+	})
 }
 
 func parseMaxAge(v any) (time.Duration, error) {
