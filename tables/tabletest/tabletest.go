@@ -1,5 +1,5 @@
-// Package tabletest is the conformance suite of a table: what every
-// tables.Table promises, whoever made it. A connector's test runs it against
+// Package tabletest is the conformance suite of a table, what every
+// tables.Table promises, whoever made it, and the runner of goldens. A connector's test runs it against
 // the connector's simulator, a decorator's test against what it wraps.
 //
 // It knows no channel: it reads the table's own rows and asks for them again in

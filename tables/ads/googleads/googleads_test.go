@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,9 +20,7 @@ import (
 	"argo/tables/ads/googleads"
 	"argo/tables/fault"
 	"argo/tables/rest"
-
-	"github.com/cockroachdb/apd/v3"
-	"github.com/rogpeppe/go-internal/txtar"
+	"argo/tables/tabletest"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -116,26 +112,6 @@ func (v *vendor) take() []string {
 	return out
 }
 
-// decode fills a configuration from a map by its yaml tags, strictly.
-func decode(options map[string]any) func(any) error {
-	return func(config any) error {
-		s := reflect.ValueOf(config).Elem()
-		for name, value := range options {
-			found := false
-			for i := range s.NumField() {
-				if s.Type().Field(i).Tag.Get("yaml") == name {
-					s.Field(i).Set(reflect.ValueOf(value))
-					found = true
-				}
-			}
-			if !found {
-				return fault.New(fault.Config, "unknown key %q", name)
-			}
-		}
-		return nil
-	}
-}
-
 func (v *vendor) env() tables.Env {
 	options := map[string]any{
 		"base_url": v.URL, "token_url": v.URL + "/token", "developer_token": "env:DEV", "client_id": "env:ID",
@@ -147,7 +123,7 @@ func (v *vendor) env() tables.Env {
 		}
 	}
 	return tables.Env{
-		Name: "google_ads", Decode: decode(options),
+		Name: "google_ads", Decode: tabletest.Decode(options),
 		Secret: func(_ context.Context, ref string) (string, error) {
 			return "s3cret-" + strings.TrimPrefix(ref, "env:"), nil
 		},
@@ -170,72 +146,17 @@ func (v *vendor) open(t *testing.T) *tables.Connection {
 	return conn
 }
 
-func table(t *testing.T, conn *tables.Connection, name string) tables.Table {
-	t.Helper()
-	for _, x := range conn.Tables {
-		if x.Name == name {
-			return x
-		}
-	}
-	t.Fatalf("there is no table %s", name)
-	return tables.Table{}
-}
-
-func all(t tables.Table) []string {
-	var out []string
-	for _, c := range t.Columns {
-		out = append(out, c.Name)
-	}
-	return out
-}
-
-func rows(ctx context.Context, t tables.Table, s tables.Scan) ([]tables.Row, error) {
-	var out []tables.Row
-	for r, err := range t.Scan(ctx, s) {
-		if err != nil {
-			return out, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
-func show(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "NULL"
-	case *apd.Decimal:
-		return v.Text('f')
-	case time.Time:
-		return v.Format("2006-01-02 15:04:05.999999")
-	}
-	return fmt.Sprint(v)
-}
-
 // TestGolden holds the exact requests of every table and what its reply becomes.
 // Each file of testdata/googleads.txtar called NAME.reply is the answer to the
 // table NAME; NAME.http and NAME.rows are what is compared.
 func TestGolden(t *testing.T) {
-	const path = "testdata/googleads.txtar"
-	archive, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := func(name string) *txtar.File {
-		for i := range archive.Files {
-			if archive.Files[i].Name == name {
-				return &archive.Files[i]
-			}
-		}
-		archive.Files = append(archive.Files, txtar.File{Name: name})
-		return &archive.Files[len(archive.Files)-1]
-	}
+	golden := tabletest.OpenGolden(t, "testdata/googleads.txtar", *update)
 	v := newVendor(t)
 	conn := v.open(t)
 	days := tables.Days{From: "2026-11-01", To: "2026-11-02"}
 	for _, table := range conn.Tables {
 		if table.Name != "accounts" {
-			reply := string(file(table.Name + ".reply").Data)
+			reply := golden.Input(table.Name + ".reply")
 			v.answer = func(account, resource, _ string) (int, string) {
 				if resource == "customer_client" {
 					return 200, tree
@@ -243,7 +164,7 @@ func TestGolden(t *testing.T) {
 				return 200, reply
 			}
 		}
-		scan := tables.Scan{Table: table.Name, Columns: all(table)}
+		scan := tables.Scan{Table: table.Name, Columns: tabletest.Names(table)}
 		if table.Account != "" {
 			scan.Account = "3000000000"
 		}
@@ -251,19 +172,10 @@ func TestGolden(t *testing.T) {
 			scan.Days = days
 		}
 		v.take()
-		got, err := rows(t.Context(), table, scan)
+		got, err := tabletest.Rows(t.Context(), table, scan)
 		if err != nil {
 			t.Errorf("%s: %v", table.Name, err)
 			continue
-		}
-		var out strings.Builder
-		for i, r := range got {
-			for j, c := range table.Columns {
-				fmt.Fprintf(&out, "%s: %s\n", c.Name, show(r[j]))
-			}
-			if i+1 < len(got) {
-				out.WriteString("--\n")
-			}
 		}
 		// A second scan, narrow and with conditions of every kind that is pushed.
 		narrow := scan
@@ -282,31 +194,17 @@ func TestGolden(t *testing.T) {
 				narrow.Where[c.Name] = tables.Domain{In: []any{"SEARCH", "o'hara"}}
 			}
 		}
-		if _, err := rows(t.Context(), table, narrow); err != nil {
+		if _, err := tabletest.Rows(t.Context(), table, narrow); err != nil {
 			t.Errorf("%s: %v", table.Name, err)
 		}
-		for _, kind := range []string{"http", "rows"} {
-			name, data := table.Name+"."+kind, out.String()
-			if kind == "http" {
-				data = strings.ReplaceAll(strings.Join(v.take(), "\n"), "s3cret-DEV", "…")
-			}
-			if f := file(name); *update {
-				f.Data = []byte(data)
-			} else if string(f.Data) != data {
-				t.Errorf("%s is\n%s\nwant\n%s", name, data, f.Data)
-			}
-		}
-	}
-	if *update {
-		if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		golden.Compare(table.Name+".http", strings.ReplaceAll(strings.Join(v.take(), "\n"), "s3cret-DEV", "…"))
+		golden.Compare(table.Name+".rows", tabletest.Print(tabletest.Names(table), got))
 	}
 }
 
 func TestAccounts(t *testing.T) {
 	list := func(v *vendor) string {
-		accounts, err := table(t, v.open(t), "campaigns").Accounts(t.Context())
+		accounts, err := tabletest.Find(t, v.open(t), "campaigns").Accounts(t.Context())
 		if err != nil {
 			return err.Error()
 		}
@@ -423,7 +321,7 @@ func TestErrors(t *testing.T) {
 			v.answer = func(string, string, string) (int, string) { return status, body }
 			conn := v.open(t)
 			v.take()
-			_, err := rows(t.Context(), table(t, conn, "campaigns"), tables.Scan{Account: "3000000000", Columns: []string{"id"}})
+			_, err := tabletest.Rows(t.Context(), tabletest.Find(t, conn, "campaigns"), tables.Scan{Account: "3000000000", Columns: []string{"id"}})
 			f := fault.As(err)
 			if f == nil || f.Kind != c.kind || form != "stream" && (f.RetryAfter != c.after || !strings.Contains(f.Hint, c.hint)) {
 				t.Errorf("%s as %s: %v (kind %q, after %v), want %s, %q, %s", c.code, form, err, fault.KindOf(err), f, c.kind, c.hint, c.after)
@@ -457,7 +355,7 @@ func TestPlainErrors(t *testing.T) {
 	} {
 		v := newVendor(t)
 		v.answer = func(string, string, string) (int, string) { return c.status, c.body }
-		got, err := rows(t.Context(), table(t, v.open(t), "campaigns"), tables.Scan{Account: "3000000000", Columns: []string{"id"}})
+		got, err := tabletest.Rows(t.Context(), tabletest.Find(t, v.open(t), "campaigns"), tables.Scan{Account: "3000000000", Columns: []string{"id"}})
 		if fault.KindOf(err) != c.kind || err == nil && len(got) > 0 {
 			t.Errorf("%d %s: %v, want %q", c.status, c.body, err, c.kind)
 		}
@@ -474,7 +372,7 @@ func TestAnchors(t *testing.T) {
 			continue
 		}
 		v.take()
-		if _, err := rows(t.Context(), table, tables.Scan{Account: "3000000000", Days: tables.Days{From: "2026-11-01", To: "2026-11-01"}}); err != nil {
+		if _, err := tabletest.Rows(t.Context(), table, tables.Scan{Account: "3000000000", Days: tables.Days{From: "2026-11-01", To: "2026-11-01"}}); err != nil {
 			t.Fatal(err)
 		}
 		q := v.take()[0]
@@ -489,9 +387,9 @@ func TestAnchors(t *testing.T) {
 func TestRangesAreCut(t *testing.T) {
 	v := newVendor(t)
 	conn := v.open(t)
-	search := table(t, conn, "search_term_performance")
+	search := tabletest.Find(t, conn, "search_term_performance")
 	v.take()
-	if _, err := rows(t.Context(), search, tables.Scan{Account: "3000000000", Days: tables.Days{From: "2026-11-01", To: "2026-11-20"}, Columns: []string{"clicks"}}); err != nil {
+	if _, err := tabletest.Rows(t.Context(), search, tables.Scan{Account: "3000000000", Days: tables.Days{From: "2026-11-01", To: "2026-11-20"}, Columns: []string{"clicks"}}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -533,10 +431,10 @@ func TestChangeEventsSplit(t *testing.T) {
 		}
 		return 200, `[{"results":[` + strings.Join(found, ",") + `]}]`
 	}
-	changes := table(t, v.open(t), "change_events")
+	changes := tabletest.Find(t, v.open(t), "change_events")
 	trace := &tables.Trace{}
 	ctx := tables.WithTrace(t.Context(), trace)
-	got, err := rows(ctx, changes, tables.Scan{Account: "3000000000", Days: tables.Days{From: "2026-10-01", To: "2026-11-22"}, Columns: []string{"resource_name", "date", "campaign_id", "change_date_time"}})
+	got, err := tabletest.Rows(ctx, changes, tables.Scan{Account: "3000000000", Days: tables.Days{From: "2026-10-01", To: "2026-11-22"}, Columns: []string{"resource_name", "date", "campaign_id", "change_date_time"}})
 	if err != nil {
 		t.Fatal(err)
 	}

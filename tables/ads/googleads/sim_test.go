@@ -37,7 +37,7 @@ func simulated(t *testing.T, options map[string]any) (*tables.Connection, *googl
 		}
 	}
 	conn, err := googleads.Source.Open(t.Context(), tables.Env{
-		Name: "google_ads", Decode: decode(all), Now: clock.Now,
+		Name: "google_ads", Decode: tabletest.Decode(all), Now: clock.Now,
 		Secret: func(_ context.Context, ref string) (string, error) { return secrets[ref], nil },
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			clock.Advance(d)
@@ -69,14 +69,14 @@ func TestSimWithoutManager(t *testing.T) {
 	with, _, _ := simulated(t, nil)
 	without, _, _ := simulated(t, map[string]any{"login_customer_id": nil})
 	read := func(conn *tables.Connection) string {
-		x := table(t, conn, "campaigns")
+		x := tabletest.Find(t, conn, "campaigns")
 		accounts, err := x.Accounts(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := fmt.Sprint(accounts)
 		for _, a := range accounts {
-			r, err := rows(t.Context(), x, tables.Scan{Account: a.ID, Columns: []string{"id", "name", "status"}})
+			r, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: a.ID, Columns: []string{"id", "name", "status"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,14 +93,14 @@ func TestSimWithoutManager(t *testing.T) {
 // and search terms spent, where they have any.
 func TestSimGrainsAgree(t *testing.T) {
 	conn, _, _ := simulated(t, nil)
-	accounts, err := table(t, conn, "campaigns").Accounts(t.Context())
+	accounts, err := tabletest.Find(t, conn, "campaigns").Accounts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	days := tables.Days{From: "2026-11-10", To: "2026-11-12"}
 	sum := func(name string) (clicks int64) {
 		for _, a := range accounts {
-			r, err := rows(t.Context(), table(t, conn, name), tables.Scan{Account: a.ID, Days: days, Columns: []string{"clicks"}})
+			r, err := tabletest.Rows(t.Context(), tabletest.Find(t, conn, name), tables.Scan{Account: a.ID, Days: days, Columns: []string{"clicks"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,13 +124,13 @@ func TestSimGrainsAgree(t *testing.T) {
 // An access token that expires under way is renewed without a word.
 func TestSimExpiry(t *testing.T) {
 	conn, _, clock := simulated(t, nil)
-	x := table(t, conn, "campaigns")
+	x := tabletest.Find(t, conn, "campaigns")
 	accounts, err := x.Accounts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, err := rows(t.Context(), x, tables.Scan{Account: accounts[0].ID, Columns: []string{"id"}}); err != nil {
+		if _, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: accounts[0].ID, Columns: []string{"id"}}); err != nil {
 			t.Fatal(err)
 		}
 		clock.Advance(2 * time.Hour)
@@ -142,7 +142,7 @@ func TestSimExpiry(t *testing.T) {
 func TestSimFaults(t *testing.T) {
 	read := func(t *testing.T, plan string) (int, tables.Cost, error) {
 		conn, sim, _ := simulated(t, map[string]any{"customers": []string{"1000000101"}})
-		x := table(t, conn, "campaign_performance")
+		x := tabletest.Find(t, conn, "campaign_performance")
 		accounts, err := x.Accounts(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func TestSimFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		trace := &tables.Trace{}
-		got, err := rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: accounts[0].ID, Days: tables.Days{From: "2026-11-01", To: "2026-11-10"}, Columns: x.Key})
+		got, err := tabletest.Rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: accounts[0].ID, Days: tables.Days{From: "2026-11-01", To: "2026-11-10"}, Columns: x.Key})
 		return len(got), trace.Cost(), err
 	}
 	want, cost, err := read(t, "")

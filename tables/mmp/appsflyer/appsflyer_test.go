@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -17,9 +15,7 @@ import (
 	"argo/tables"
 	"argo/tables/fault"
 	"argo/tables/mmp/appsflyer"
-
-	"github.com/cockroachdb/apd/v3"
-	"github.com/rogpeppe/go-internal/txtar"
+	"argo/tables/tabletest"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -63,14 +59,14 @@ func (v *vendor) pass(d time.Duration) {
 }
 
 func (v *vendor) env() tables.Env {
-	options := map[string]any{"base_url": v.URL, "token": "env:TOKEN", "apps": []map[string]string{
+	options := map[string]any{"base_url": v.URL, "token": "env:TOKEN", "apps": []map[string]any{
 		{"id": "id900000001", "name": "Brand A", "time_zone": "Asia/Seoul", "currency": "KRW"}, {"id": "com.example.b"},
 	}}
 	for k, o := range v.options {
 		options[k] = o
 	}
 	return tables.Env{
-		Name: "appsflyer", Decode: decode(options),
+		Name: "appsflyer", Decode: tabletest.Decode(options),
 		Secret: func(context.Context, string) (string, error) { return "t0k", nil },
 		Now:    func() time.Time { v.mu.Lock(); defer v.mu.Unlock(); return v.clock },
 		Sleep: func(ctx context.Context, d time.Duration) error {
@@ -83,43 +79,6 @@ func (v *vendor) env() tables.Env {
 	}
 }
 
-// decode fills a configuration by its yaml tags; a list of maps becomes a slice
-// of structs.
-func decode(options map[string]any) func(any) error {
-	var fill func(s reflect.Value, name string, value any) bool
-	fill = func(s reflect.Value, name string, value any) bool {
-		for i := range s.NumField() {
-			if s.Type().Field(i).Tag.Get("yaml") != name {
-				continue
-			}
-			f := s.Field(i)
-			if list, ok := value.([]map[string]string); ok {
-				for _, m := range list {
-					e := reflect.New(f.Type().Elem()).Elem()
-					for k, x := range m {
-						if !fill(e, k, x) {
-							return false
-						}
-					}
-					f.Set(reflect.Append(f, e))
-				}
-				return true
-			}
-			f.Set(reflect.ValueOf(value))
-			return true
-		}
-		return false
-	}
-	return func(config any) error {
-		for k, x := range options {
-			if !fill(reflect.ValueOf(config).Elem(), k, x) {
-				return fault.New(fault.Config, "unknown key %q", k)
-			}
-		}
-		return nil
-	}
-}
-
 func (v *vendor) open(t *testing.T) *tables.Connection {
 	t.Helper()
 	conn, err := appsflyer.Source.Open(t.Context(), v.env())
@@ -127,46 +86,6 @@ func (v *vendor) open(t *testing.T) *tables.Connection {
 		t.Fatal(err)
 	}
 	return conn
-}
-
-func table(t *testing.T, conn *tables.Connection, name string) tables.Table {
-	t.Helper()
-	for _, x := range conn.Tables {
-		if x.Name == name {
-			return x
-		}
-	}
-	t.Fatalf("there is no table %s", name)
-	return tables.Table{}
-}
-
-func all(t tables.Table) []string {
-	var out []string
-	for _, c := range t.Columns {
-		out = append(out, c.Name)
-	}
-	return out
-}
-
-func rows(ctx context.Context, t tables.Table, s tables.Scan) ([]tables.Row, error) {
-	var out []tables.Row
-	for r, err := range t.Scan(ctx, s) {
-		if err != nil {
-			return out, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
-func show(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "NULL"
-	case *apd.Decimal:
-		return v.Text('f')
-	}
-	return fmt.Sprint(v)
 }
 
 func csv(text string) func(http.ResponseWriter, *http.Request) {
@@ -194,55 +113,21 @@ var (
 // TestGolden holds the request of every table and what its reply becomes: REPORT.csv
 // is the answer, NAME.http and NAME.rows are what is compared.
 func TestGolden(t *testing.T) {
-	const path = "testdata/appsflyer.txtar"
-	archive, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := func(name string) *txtar.File {
-		for i := range archive.Files {
-			if archive.Files[i].Name == name {
-				return &archive.Files[i]
-			}
-		}
-		archive.Files = append(archive.Files, txtar.File{Name: name})
-		return &archive.Files[len(archive.Files)-1]
-	}
+	golden := tabletest.OpenGolden(t, "testdata/appsflyer.txtar", *update)
 	v := newVendor(t)
 	v.answer = func(w http.ResponseWriter, r *http.Request) {
-		csv(string(file(strings.Split(r.URL.Path, "/")[6]+".csv").Data))(w, r)
+		csv(golden.Input(strings.Split(r.URL.Path, "/")[6]+".csv"))(w, r)
 	}
 	conn := v.open(t)
 	for _, table := range conn.Tables {
 		v.pass(time.Hour)
-		got, err := rows(t.Context(), table, tables.Scan{Account: "id900000001", Days: two, Columns: all(table)})
+		got, err := tabletest.Rows(t.Context(), table, tables.Scan{Account: "id900000001", Days: two, Columns: tabletest.Names(table)})
 		if err != nil {
 			t.Errorf("%s: %v", table.Name, err)
 			continue
 		}
-		var out strings.Builder
-		for _, r := range got {
-			for i, c := range table.Columns {
-				fmt.Fprintf(&out, "%s: %s\n", c.Name, show(r[i]))
-			}
-			out.WriteString("--\n")
-		}
-		for _, kind := range []string{"http", "rows"} {
-			name, data := table.Name+"."+kind, out.String()
-			if kind == "http" {
-				data = strings.Join(v.take(), "\n")
-			}
-			if f := file(name); *update {
-				f.Data = []byte(data)
-			} else if string(f.Data) != data {
-				t.Errorf("%s is\n%s\nwant\n%s", name, data, f.Data)
-			}
-		}
-	}
-	if *update {
-		if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		golden.Compare(table.Name+".http", strings.Join(v.take(), "\n"))
+		golden.Compare(table.Name+".rows", tabletest.Print(tabletest.Names(table), got))
 	}
 }
 
@@ -256,8 +141,8 @@ func TestOneCallServesBoth(t *testing.T) {
 	conn := v.open(t)
 	read := func(name string, want int) {
 		t.Helper()
-		x := table(t, conn, name)
-		got, err := rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: x.Key})
+		x := tabletest.Find(t, conn, name)
+		got, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: x.Key})
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
@@ -278,8 +163,8 @@ func TestOneCallServesBoth(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
-			x := table(t, conn, "partners_by_date")
-			if _, err := rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: x.Key}); err != nil {
+			x := tabletest.Find(t, conn, "partners_by_date")
+			if _, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: x.Key}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -296,12 +181,12 @@ func TestBudget(t *testing.T) {
 	v := newVendor(t)
 	v.answer = csv(small)
 	conn := v.open(t)
-	x := table(t, conn, "partners_by_date")
+	x := tabletest.Find(t, conn, "partners_by_date")
 	read := func(days tables.Days) error {
-		_, err := rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: days, Columns: x.Key})
+		_, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: days, Columns: x.Key})
 		return err
 	}
-	if read(two) != nil || read(tables.Days{From: "2026-11-02", To: "2026-11-02"}) != nil || fmt.Sprint(v.slept) != "[1m0s]" {
+	if read(two) != nil || read(tables.Days{From: "2026-11-02", To: "2026-11-02"}) != nil || fmt.Sprint(v.slept) != "[1m1s]" {
 		t.Errorf("two short calls waited %v", v.slept)
 	}
 	for i := range 25 {
@@ -327,7 +212,7 @@ func TestErrors(t *testing.T) {
 		after  time.Duration
 	}{
 		{"limit of a minute", status(403, limit), two, fault.Throttled, 2, "once a minute", time.Minute},
-		{"limit of a day", status(403, limit), month, fault.Throttled, 2, "00:00 UTC", 20*time.Hour + 59*time.Minute},
+		{"limit of a day", status(403, limit), month, fault.Throttled, 2, "00:00 UTC", 20*time.Hour + 58*time.Minute + 59*time.Second},
 		{"limit with a long wait", status(403, limit, "Retry-After", "7200"), two, fault.Throttled, 1, "once a minute", 2 * time.Hour},
 		{"raw wording", status(400, "Your API calls limit has been reached for report type"), two, fault.Throttled, 2, "", time.Minute},
 		{"token", status(401, "Supplied API token is invalid: t0k"), two, fault.Auth, 1, "argo check", 0},
@@ -348,8 +233,8 @@ func TestErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			v := newVendor(t)
 			v.answer = c.answer
-			x := table(t, v.open(t), "partners_by_date")
-			_, err := rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: c.days, Columns: all(x)})
+			x := tabletest.Find(t, v.open(t), "partners_by_date")
+			_, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: c.days, Columns: tabletest.Names(x)})
 			f := fault.As(err)
 			if f == nil || f.Kind != c.kind || !strings.Contains(f.Hint, c.hint) || f.RetryAfter != c.after {
 				t.Fatalf("%v (%s, after %v), want %s, %q, after %s", err, fault.KindOf(err), f, c.kind, c.hint, c.after)
@@ -376,8 +261,8 @@ func TestCut(t *testing.T) {
 		}
 		csv(small)(w, r)
 	}
-	x := table(t, v.open(t), "partners_by_date")
-	got, err := rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: x.Key})
+	x := tabletest.Find(t, v.open(t), "partners_by_date")
+	got, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "id900000001", Days: two, Columns: x.Key})
 	if err != nil || len(got) != 1 || times != 3 {
 		t.Errorf("%v, %v after %d calls", got, err, times)
 	}
@@ -402,9 +287,9 @@ func TestRowCap(t *testing.T) {
 		}
 		csv(b.String())(w, r)
 	}
-	x := table(t, v.open(t), "partners_by_date")
+	x := tabletest.Find(t, v.open(t), "partners_by_date")
 	trace := &tables.Trace{}
-	got, err := rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: "id900000001", Days: tables.Days{From: "2026-10-01", To: "2026-10-04"}, Columns: x.Key})
+	got, err := tabletest.Rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: "id900000001", Days: tables.Days{From: "2026-10-01", To: "2026-10-04"}, Columns: x.Key})
 	if err != nil || len(got) != 280_000 {
 		t.Errorf("%d rows, %v", len(got), err)
 	}
@@ -414,7 +299,7 @@ func TestRowCap(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, apps := range [][]map[string]string{
+	for _, apps := range [][]map[string]any{
 		nil, {{"id": ""}}, {{"id": "900000001"}}, {{"id": "a"}, {"id": "a"}}, {{"id": "a", "time_zone": "Seoul"}}, {{"id": "a", "currency": "won"}}, {{"id": "a/../b"}},
 	} {
 		v := newVendor(t)

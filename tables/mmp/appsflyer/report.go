@@ -50,6 +50,9 @@ const (
 	keepBytes = 64 << 20
 )
 
+// slack is added to the vendor's minute, which begins when a call arrives there.
+const slack = time.Second
+
 // report gives the text of a report, from the last minute or from the API.
 // maxAge, where positive, wants one that is not older. Faults: Auth, Denied,
 // NotFound, Throttled, Unavailable, Invalid.
@@ -109,7 +112,7 @@ func (c *client) fetch(ctx context.Context, k key) ([]byte, error) {
 	if zone := c.apps[k.app].TimeZone; zone != "" {
 		q.Set("timezone", zone)
 	}
-	limits := []rest.Limit{{Key: k.app + "/" + k.report, Every: time.Minute}}
+	limits := []rest.Limit{{Key: k.app + "/" + k.report, Every: time.Minute + slack}}
 	if k.days.Len() > 2 {
 		limits = []rest.Limit{{Key: k.app, Daily: 24}, {Key: "account", Daily: 120}}
 	}
@@ -122,7 +125,7 @@ func (c *client) fetch(ctx context.Context, k key) ([]byte, error) {
 		case attempt == 1 && f.Kind == fault.Throttled && f.RetryAfter <= time.Minute:
 			// A limit by the minute or by the day: the text does not tell. A
 			// minute is waited out once, in case that another process asked.
-			if err := c.sleep(ctx, max(f.RetryAfter, time.Second)); err != nil {
+			if err := c.sleep(ctx, f.RetryAfter+slack); err != nil {
 				return nil, fault.Wrap(fault.Canceled, err, "AppsFlyer app %s: the request was given up", k.app)
 			}
 		case attempt == 1 && f.Kind == fault.Unavailable && errors.Is(err, io.ErrUnexpectedEOF):

@@ -24,13 +24,13 @@ func simulated(t *testing.T, o appsflyersim.Options) (*tables.Connection, *appsf
 	sim := appsflyersim.New(world, o)
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
-	var apps []map[string]string
+	var apps []map[string]any
 	for _, a := range world.Apps() {
-		apps = append(apps, map[string]string{"id": a.ID, "name": a.Name, "time_zone": a.Zone, "currency": a.Currency})
+		apps = append(apps, map[string]any{"id": a.ID, "name": a.Name, "time_zone": a.Zone, "currency": a.Currency})
 	}
 	conn, err := appsflyer.Source.Open(t.Context(), tables.Env{
 		Name: "appsflyer", Now: clock.Now,
-		Decode: decode(map[string]any{"base_url": server.URL, "token": "env:TOKEN", "apps": apps}),
+		Decode: tabletest.Decode(map[string]any{"base_url": server.URL, "token": "env:TOKEN", "apps": apps}),
 		Secret: func(context.Context, string) (string, error) { return "t0ken", nil },
 		Sleep:  func(ctx context.Context, d time.Duration) error { clock.Advance(d); return ctx.Err() },
 	})
@@ -73,7 +73,7 @@ func TestSimFaults(t *testing.T) {
 		{"appsflyer truncate nth=1 bytes=100", two, 2, ""},
 	} {
 		conn, sim, _ := simulated(t, appsflyersim.Options{})
-		x := table(t, conn, "partners_by_date")
+		x := tabletest.Find(t, conn, "partners_by_date")
 		accounts, err := x.Accounts(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -82,7 +82,7 @@ func TestSimFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		trace := &tables.Trace{}
-		got, err := rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: accounts[0].ID, Days: c.days, Columns: x.Key})
+		got, err := tabletest.Rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: accounts[0].ID, Days: c.days, Columns: x.Key})
 		if n := trace.Cost().Calls; fault.KindOf(err) != c.kind || n != c.calls || err == nil && len(got) == 0 {
 			t.Errorf("%q: %d rows, %d calls, %v; want %d calls, %q", c.plan, len(got), n, err, c.calls, c.kind)
 		}
