@@ -30,6 +30,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"argo/tables"
@@ -147,13 +148,24 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 			if err != nil {
 				return "", err
 			}
-			accounts, managers := c.scanned(all), 0
+			managers := 0
 			for _, a := range all {
 				if a.Manager {
 					managers++
 				}
 			}
-			return fmt.Sprintf("%d accounts, %d managers", len(accounts), managers), nil
+			for _, id := range c.only {
+				at := slices.IndexFunc(all, func(a account) bool { return a.ID == id })
+				switch {
+				case at < 0:
+					return "", bad("customers: the credentials do not reach account %s", id)
+				case all[at].Manager:
+					return "", bad("customers: account %s is a manager and has no campaigns", id)
+				case all[at].Status != "ENABLED":
+					return "", bad("customers: account %s is %s", id, all[at].Status)
+				}
+			}
+			return fmt.Sprintf("%d accounts, %d managers", len(c.scanned(all)), managers), nil
 		},
 	}, nil
 }

@@ -245,6 +245,13 @@ func TestAccounts(t *testing.T) {
 	if line != "2 accounts, 2 managers" || err != nil {
 		t.Errorf("check: %q, %v", line, err)
 	}
+	for id, says := range map[string]string{"5555555555": "do not reach", "2000000000": "is a manager", "4000000000": "is CANCELED"} {
+		v := newVendor(t)
+		v.options["customers"] = []string{id}
+		if _, err := v.open(t).Check(t.Context()); !fault.Is(err, fault.Config) || !strings.Contains(err.Error(), says) {
+			t.Errorf("check with customer %s: %v", id, err)
+		}
+	}
 }
 
 func TestConfig(t *testing.T) {
