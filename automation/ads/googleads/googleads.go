@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"argo/automation"
 	"argo/tables"
@@ -27,10 +26,6 @@ import (
 
 // Kit is the actions of Google Ads.
 var Kit = automation.Kit{Source: "google_ads", Open: open}
-
-// window is how long a change may take effect after its reply was lost: the
-// time limit of a request and some of Google's own.
-const window = 2 * time.Minute
 
 func open(ctx context.Context, conn *tables.Connection, env tables.Env) ([]automation.Action, error) {
 	c, ok := conn.Handle.(*googleads.Client)
@@ -45,7 +40,7 @@ func open(ctx context.Context, conn *tables.Connection, env tables.Env) ([]autom
 			Plan: func(ctx context.Context, args automation.Args) ([]automation.Change, error) {
 				return k.planStatus(ctx, args, word)
 			},
-			Apply: k.apply, ReadBack: k.readBack, Window: window,
+			Apply: k.apply, ReadBack: k.readBack, Window: c.InFlightWindow(),
 			Touches: []string{"campaigns", "change_events"},
 		}
 	}
@@ -55,7 +50,7 @@ func open(ctx context.Context, conn *tables.Connection, env tables.Env) ([]autom
 		{
 			Name: "set_budget", Doc: "Sets the daily budget of a campaign, in the account's currency. A shared budget changes for every campaign that uses it",
 			Params: []automation.Param{campaign, {Name: "amount", Type: tables.Money, Doc: "Amount a day in the account's currency, a multiple of its smallest unit"}},
-			Plan:   k.planBudget, Apply: k.apply, ReadBack: k.readBack, Window: window,
+			Plan:   k.planBudget, Apply: k.apply, ReadBack: k.readBack, Window: c.InFlightWindow(),
 			Touches: []string{"campaigns", "campaign_budgets", "change_events"},
 		},
 	}, nil

@@ -32,6 +32,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"argo/tables"
 	"argo/tables/fault"
@@ -57,6 +58,7 @@ const sample = `# Google Ads. Secrets are references: env:NAME, file:PATH or aws
     login_customer_id: "1234567890"                   # manager account; leave out for accounts of one's own
     # customers: ["1112223333", "4445556666"]         # only these; default: every enabled account of the tree
     # since: 2026-01-01                               # first day of the tables; default: 90 days before today
+    # in_flight_window: 2m                            # how long a change whose reply was lost may still take effect
     # base_url: https://googleads.googleapis.com
     # token_url: https://oauth2.googleapis.com/token
 `
@@ -71,7 +73,12 @@ type config struct {
 	LoginCustomerID string   `yaml:"login_customer_id"`
 	Customers       []string `yaml:"customers"`
 	Since           string   `yaml:"since"`
+	InFlightWindow  string   `yaml:"in_flight_window"`
 }
+
+// inFlightWindow is the default of how long a change may take effect after its
+// reply was lost: the time limit of a request and some of Google's own.
+const inFlightWindow = 2 * time.Minute
 
 var customerID = regexp.MustCompile(`^[0-9]{3,12}$`)
 
@@ -103,7 +110,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		}
 		secret[s.name] = v
 	}
-	c := &Client{name: env.Name, now: env.Now, turn: make(chan struct{}, 1)}
+	c := &Client{name: env.Name, now: env.Now, turn: make(chan struct{}, 1), window: inFlightWindow}
 	if o.LoginCustomerID != "" {
 		id, ok := customer(o.LoginCustomerID)
 		if !ok {
@@ -125,6 +132,13 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		if since, err = tables.ParseDay(o.Since); err != nil {
 			return nil, bad("since: %q is not a day; write 2026-01-31", o.Since)
 		}
+	}
+	if o.InFlightWindow != "" {
+		d, err := time.ParseDuration(o.InFlightWindow)
+		if err != nil || d <= 0 {
+			return nil, bad("in_flight_window: %q is not a duration; write 2m", o.InFlightWindow)
+		}
+		c.window = d
 	}
 	c.rest = rest.New(rest.Options{
 		Name:    "Google Ads",
@@ -169,6 +183,10 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		},
 	}, nil
 }
+
+// InFlightWindow is how long a change may still take effect after its reply was
+// lost: before it has passed, a read that shows the old value proves nothing.
+func (c *Client) InFlightWindow() time.Duration { return c.window }
 
 func (c *Client) reauthorise() string {
 	return "re-authorise connection " + c.name + ": put a new refresh token where refresh_token points to, then run argo check"
