@@ -19,12 +19,12 @@ import (
 
 // Client speaks to the API for one connection. Safe for concurrent use.
 type Client struct {
-	name   string        // of the connection
-	login  string        // login-customer-id; "": found out
-	only   []string      // accounts to look at; empty: all
-	window time.Duration // of a change in flight
-	rest   *rest.Client
-	now    func() time.Time
+	name     string        // of the connection
+	login    string        // login-customer-id; "": found out
+	only     []string      // accounts to look at; empty: all
+	inFlight time.Duration // of a change in flight
+	rest     *rest.Client
+	now      func() time.Time
 
 	turn  chan struct{} // holds one token: who has it reads the tree
 	mu    sync.Mutex

@@ -110,7 +110,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		}
 		secret[s.name] = v
 	}
-	c := &Client{name: env.Name, now: env.Now, turn: make(chan struct{}, 1), window: inFlightWindow}
+	c := &Client{name: env.Name, now: env.Now, turn: make(chan struct{}, 1), inFlight: inFlightWindow}
 	if o.LoginCustomerID != "" {
 		id, ok := customer(o.LoginCustomerID)
 		if !ok {
@@ -138,7 +138,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		if err != nil || d <= 0 {
 			return nil, bad("in_flight_window: %q is not a duration; write 2m", o.InFlightWindow)
 		}
-		c.window = d
+		c.inFlight = d
 	}
 	c.rest = rest.New(rest.Options{
 		Name:    "Google Ads",
@@ -186,7 +186,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 
 // InFlightWindow is how long a change may still take effect after its reply was
 // lost: before it has passed, a read that shows the old value proves nothing.
-func (c *Client) InFlightWindow() time.Duration { return c.window }
+func (c *Client) InFlightWindow() time.Duration { return c.inFlight }
 
 func (c *Client) reauthorise() string {
 	return "re-authorise connection " + c.name + ": put a new refresh token where refresh_token points to, then run argo check"
