@@ -226,10 +226,11 @@ func (c *compiler) call(name string, t Type, args ...Expr) Expr {
 	return fold(&Call{Func: name, Args: args, Type: t})
 }
 
-// hidden reads a field that GMS does not give: nothing else says which.
+// hidden reads a field that GMS keeps to itself: nothing else says which way a
+// TRIM goes or what a GROUP_CONCAT puts between.
 func hidden(x any, name string) reflect.Value {
 	v := reflect.ValueOf(x)
-	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
 	return v.FieldByName(name)
@@ -391,8 +392,7 @@ func (c *compiler) comparison(op string, l, r sql.Expression, s *scope) Expr {
 	if ls == nil && rs == nil {
 		return c.compare(op, c.expr(l, s), c.expr(r, s))
 	}
-	if sub, ok := r.(*plan.Subquery); ok && ls != nil {
-		_ = sub
+	if _, ok := r.(*plan.Subquery); ok && ls != nil {
 		unsupported("a row cannot be compared with a subquery by %s", "compare the columns one by one, or use (a, b) IN (SELECT …)", op)
 	}
 	if len(ls) != len(rs) {
@@ -691,13 +691,9 @@ func (c *compiler) nullIf(e *function.NullIf, s *scope) Expr {
 // texts as texts.
 func (c *compiler) extreme(name string, args []sql.Expression, s *scope) Expr {
 	es := make([]Expr, len(args))
-	dated := true
 	for i, a := range args {
 		es[i] = c.expr(a, s)
-		t := es[i].ExprType()
-		dated = dated && (t.dated() || t.Kind == Null)
 	}
-	_ = dated
 	t := c.unify(es)
 	if t.Kind == Text {
 		harmonize(es)

@@ -2,6 +2,7 @@ package algebra
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -244,7 +245,7 @@ func (c *compiler) project(f *frame, exprs []sql.Expression, schema sql.Schema, 
 				return p.Cols[i].ref()
 			}
 		}
-		col := c.column("", x.ExprType())
+		col := c.column("key", x.ExprType())
 		p.Exprs, p.Cols = append(p.Exprs, x), append(p.Cols, col)
 		return col.ref()
 	}
@@ -437,7 +438,7 @@ func (c *compiler) groupBy(n *plan.GroupBy, outer *scope) *frame {
 			x := c.expr(e, s)
 			agg = Agg{Func: "any_value", Args: []Expr{x}, Type: x.ExprType().notNull(x.ExprType().NotNull && len(a.Keys) > 0)}
 		}
-		d.col = c.column(d.name, agg.Type)
+		d.col = c.column(agg.Func, agg.Type)
 		a.Aggs, a.AggCols = append(a.Aggs, agg), append(a.AggCols, d.col)
 		f.fields = append(f.fields, d)
 	}
@@ -626,9 +627,9 @@ func (c *compiler) window(n *plan.Window, outer *scope) *frame {
 			continue
 		}
 		call := c.windowCall(e, s)
-		col := c.column(c.nameOf(e), call.Type)
+		col := c.column(call.Func, call.Type)
 		w.Calls, w.Cols = append(w.Calls, call), append(w.Cols, col)
-		d := field{name: col.Name, col: col}
+		d := field{name: c.nameOf(e), col: col}
 		if ide, ok := e.(sql.IdExpression); ok {
 			d.id = ide.Id()
 		}
@@ -653,10 +654,6 @@ func (c *compiler) windowCall(e sql.Expression, s *scope) WindowCall {
 	case *window.PercentRank:
 		call.Func, call.Type = "percent_rank", doubleType.notNull(true)
 	case *window.NTile:
-		n := hidden(e, "bucketExpr")
-		if !n.IsValid() || n.IsNil() {
-			unsupported("NTILE needs a constant number of buckets", "")
-		}
 		call.Func, call.Type = "ntile", Type{Kind: Int, Unsigned: true, Precision: 20, NotNull: true}
 		call.Args = []Expr{wholeLit(c.bucketCount(e))}
 	case *window.FirstValue:
@@ -686,14 +683,18 @@ func (c *compiler) windowCall(e sql.Expression, s *scope) WindowCall {
 	return call
 }
 
-// bucketCount of an NTILE.
+// bucketCount of an NTILE, which GMS keeps to itself.
 func (c *compiler) bucketCount(e *window.NTile) int64 {
-	inner := strings.TrimPrefix(strings.ToLower(e.String()), "ntile(")
-	var n int64
-	if _, err := fmt.Sscanf(inner, "%d)", &n); err != nil || n < 1 {
-		unsupported("NTILE needs a constant number of buckets", "write it as a number")
+	v := hidden(e, "bucketExpr")
+	if v = v.Elem(); v.Kind() == reflect.Pointer {
+		if v = v.Elem().FieldByName("Val").Elem(); v.CanInt() && v.Int() > 0 {
+			return v.Int()
+		} else if v.CanUint() && v.Uint() > 0 {
+			return int64(v.Uint())
+		}
 	}
-	return n
+	unsupported("NTILE needs a constant number of buckets that is positive", "write it as a number")
+	return 0
 }
 
 func (c *compiler) shiftArgs(children []sql.Expression, offset int, s *scope) []Expr {
