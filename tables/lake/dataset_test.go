@@ -1,6 +1,8 @@
 package lake
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 
 	"argo/tables"
 	"argo/tables/fault"
+
+	"github.com/parquet-go/parquet-go"
 )
 
 // parquet writes a Parquet file below the base folder from a SELECT.
@@ -104,6 +108,27 @@ func TestParquetTypes(t *testing.T) {
 	w.expect(w.query("SELECT * FROM t"), "1|2|3|-4|255|65535|4294967295|18446744073709551615|1.5|2.5|1.25|1.25|-1.25|true|한|x|2026-11-01|"+
 		"2026-11-01 01:02:03.5|2026-11-01 01:02:03.5|2026-11-01 01:02:03.123456|2026-10-31 16:02:03|01:02:03|0b5a8c52-7a0f-4a5b-9d0e-000000000001|"+
 		`[1,2]|{"a":1,"b":"x"}|{"k":1}|{"a":1}|red|NULL|1|2`)
+}
+
+// TestParquetNames: names that SQL does not tell apart are DuckDB's.
+func TestParquetNames(t *testing.T) {
+	var out bytes.Buffer
+	var columns []sheetColumn
+	for _, name := range []string{"a", "A", "a_1", "a", "b"} {
+		columns = append(columns, sheetColumn{name: name, cast: cast{typ: tables.BigInt}})
+	}
+	s := newSheet(&out, columns)
+	for i := range columns {
+		s.set(i, parquet.Int64Value(int64(i)))
+	}
+	if err := errors.Join(s.end(), s.close()); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.write("t.parquet", out.Bytes())
+	w.openOne("path: t.parquet")
+	w.expect(w.columns("t"), "a BIGINT", "A_1 BIGINT", "a_1_1 BIGINT", "a_2 BIGINT", "b BIGINT")
+	w.expect(w.query("SELECT * FROM t"), "0|1|2|3|4")
 }
 
 // TestHive: folders become columns, typed over all of them, and leave files

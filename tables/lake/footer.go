@@ -41,10 +41,11 @@ func profileParquet(r io.ReaderAt, size int64) (p *profile, err error) {
 	seen := map[string]int{}
 	for i := 1; i < len(elements); {
 		c := parquetColumn(&elements[i])
-		if n := seen[fold(c.Name)]; n > 0 { // as DuckDB names it
-			c.Name = fmt.Sprintf("%s_%d", c.Name, n)
+		for name := c.Name; seen[fold(c.Name)] > 0; { // as DuckDB names it
+			c.Name = fmt.Sprintf("%s_%d", name, seen[fold(name)])
+			seen[fold(name)]++
 		}
-		seen[fold(elements[i].Name)]++
+		seen[fold(c.Name)] = 1
 		p.Columns = append(p.Columns, c)
 		for open := 1; open > 0; i++ { // over the element and what is in it
 			open += int(elements[i].NumChildren.V) - 1

@@ -5,15 +5,36 @@
 // file. It knows no engine and no cache of channels.
 //
 // What is not written down is found out, from all of a file and never from a
-// sample: the delimiter, the quote and the header of a CSV, whether 01-02-2023
-// is in January, and the narrowest type that holds every value of a column as
-// it is written: BIGINT, DECIMAL, DOUBLE, TINYINT(1), DATE, DATETIME, JSON,
-// text. Columns of several files are united by name; their types are widened
-// until every file fits.
+// sample, so that no later row can break a type:
+//
+//   - A CSV's delimiter, quote and header come from its beginning; a first line
+//     without number, date or truth value is a header. Names stay as they are
+//     in the file; column_N stands for an empty one, and the second of two
+//     equal ones (case does not count) gets _2 behind it.
+//   - An empty cell is NULL, in quotes or not. Blanks around a number or a date
+//     do not count, and a cell of blanks is NULL unless its column is text.
+//   - Whole numbers are BIGINT, beyond 64 bits DECIMAL; digits behind a point
+//     are DECIMAL, exact, with as many digits as the values have, at most 38; a
+//     number with an exponent makes its column DOUBLE. 007, +82 and 1,000 are
+//     text.
+//   - true and false are TINYINT(1). Dates and times are recognised in the
+//     shapes of parseTemporal, times with an offset become UTC. Whether
+//     01-02-2023 is in January is decided by all values of the column; where
+//     every one could be either, the day comes first, and the column's
+//     documentation says so.
+//   - A JSON value has the type it says: the string "12" is text, though a
+//     string may be a date. Objects and arrays are JSON.
+//   - What fits nothing else is text, as it is written.
+//
+// Files of a data set are united by name; a column that a file lacks is NULL in
+// it. Types are widened until every file fits: BIGINT, DECIMAL, DOUBLE, text;
+// DATE, DATETIME, text. A structure in one Parquet file and a plain value in
+// another have nothing in common, and are a fault that names both.
 //
 // Files are listed for every statement, so a new one is there at once; what a
-// version of a file has told is remembered. A file that cannot be read is a
-// fault that names it to whoever needs it, and is never left out.
+// version of a file has told is remembered, over restarts too. A file that
+// cannot be read is a fault that names it to whoever needs it, and is never
+// left out.
 package lake
 
 import (
