@@ -33,6 +33,7 @@ type bench struct {
 	addr   string
 	dir    string
 	runner *recorder
+	stop   func()
 }
 
 // recorder is a Runner that notes what it was asked.
@@ -93,19 +94,25 @@ func actions() []automation.Action {
 
 func start(t *testing.T, require bool, max int) *bench {
 	t.Helper()
-	b := &bench{dir: t.TempDir(), runner: &recorder{}}
 	duck, err := columnar.Open(columnar.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { duck.Close() })
-	e, err := engine.New(engine.Options{
+	return serve(t, require, max, engine.Options{
 		Databases: []engine.Database{
 			{Name: "ads", Source: "ads", Tables: []tables.Table{campaigns()}, Actions: actions()},
 			{Name: "lake", Source: "lake", Tables: []tables.Table{campaigns()}},
 		},
-		Columnar: duck, Runner: b.runner,
+		Columnar: duck,
 	})
+}
+
+func serve(t *testing.T, require bool, max int, o engine.Options) *bench {
+	t.Helper()
+	b := &bench{dir: t.TempDir(), runner: &recorder{}}
+	o.Runner = b.runner
+	e, err := engine.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +136,7 @@ func start(t *testing.T, require bool, max int) *bench {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
-	t.Cleanup(func() {
+	b.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
 		case err := <-done:
@@ -140,6 +147,7 @@ func start(t *testing.T, require bool, max int) *bench {
 			t.Error("Serve does not end")
 		}
 	})
+	t.Cleanup(b.stop)
 	b.addr = s.Addr().String()
 	return b
 }
@@ -309,6 +317,22 @@ func TestCatalog(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("columns\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for query, want := range map[string]string{
+		"DESCRIBE ads.campaigns":                                          "customer_id id name status budget removed start changed ctr labels",
+		"SHOW COLUMNS FROM ads.campaigns LIKE 'b%'":                       "budget",
+		"SHOW FULL COLUMNS FROM ads.campaigns WHERE Collation LIKE '%ci'": "name",
+		"SHOW CREATE TABLE ads.campaigns":                                 "campaigns",
+		"SHOW KEYS FROM ads.campaigns":                                    "",
+		"SHOW TABLE STATUS FROM ads":                                      "campaigns",
+		"SHOW DATABASES LIKE 'a%'":                                        "ads argo",
+		"SELECT info FROM information_schema.processlist":                 "SELECT info FROM information_schema.processlist",
+		"SHOW WARNINGS":                                                   "",
+		"EXPLAIN SELECT * FROM ads.campaigns WHERE 1 = 0":                 "Argo",
+	} {
+		if got := strings.Join(column(t, db, query), " "); got != want && !strings.HasPrefix(got, want+"  ├─") {
+			t.Errorf("%s gives %q, want %q", query, got, want)
+		}
 	}
 	for query, code := range map[string]uint16{
 		"SELECT * FROM ads.nothing":                      1146,

@@ -13,7 +13,6 @@ import (
 
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression/function"
-	"github.com/dolthub/go-mysql-server/sql/plan"
 )
 
 // provider shows the databases to GMS. Who may see which of them is in GMS's
@@ -275,26 +274,4 @@ func parameterType(t tables.Type) string {
 
 func quote(s string) string {
 	return "'" + strings.NewReplacer("\\", "\\\\", "'", "''", "\n", " ").Replace(s) + "'"
-}
-
-// executor answers for GMS's executor what it answers wrongly.
-type executor struct{}
-
-// Build implements sql.NodeExecBuilder; nil leaves the node to GMS.
-func (executor) Build(ctx *sql.Context, n sql.Node, _ sql.Row) (sql.RowIter, error) {
-	show, ok := n.(*plan.ShowDatabases)
-	if !ok {
-		return nil, nil
-	}
-	// GMS adds the database mysql for everybody; nobody may read it here.
-	var names []string
-	for _, db := range show.Catalog.AllDatabases(ctx) {
-		names = append(names, db.Name())
-	}
-	slices.Sort(names)
-	rows := make([]sql.Row, len(names))
-	for i, name := range names {
-		rows[i] = sql.Row{name}
-	}
-	return sql.RowsToRowIter(rows...), nil
 }

@@ -163,6 +163,9 @@ func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(
 	}
 	began := time.Now()
 	err = sqlError(ctx, do(ctx))
+	if err == error(errInterrupted) && h.e.stopping.Err() != nil {
+		err = errShutdown
+	}
 	h.e.record(context.WithoutCancel(ctx), st, sctx.GetCurrentDatabase(), query, time.Since(began), err)
 	return err
 }
