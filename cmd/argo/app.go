@@ -114,8 +114,8 @@ func findSource(name string) (tables.Source, bool) {
 // assemble builds the gateway of cfg behind listener. Nothing is called at any
 // channel. The caller closes the app; the listener is the app's from here on.
 // Guests are users instead of the configuration's.
-func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, log *slog.Logger, c clock, guests ...server.User) (a *app, err error) {
-	a = &app{cfg: cfg, log: log, actions: map[string]map[string]automation.Action{}}
+func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, log *slog.Logger, c clock, guests ...server.User) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, actions: map[string]map[string]automation.Action{}}
 	a.closers = append(a.closers, func() error {
 		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
