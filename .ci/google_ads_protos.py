@@ -84,6 +84,33 @@ def decode_error(envelope):
     return error
 
 
+# Data types of fields by protobuf type; enums and messages are told apart below.
+TYPES = {"INT64": "int64", "INT32": "int32", "DOUBLE": "double", "BOOLEAN": "bool", "STRING": "string", "DATE": "string", "RESOURCE_NAME": "string"}
+
+
+def check_field(field):
+    """A field of the query language must be a path in GoogleAdsRow, of its type."""
+    row = google_ads_service.GoogleAdsRow.pb(google_ads_service.GoogleAdsRow())
+    descriptor, found = row.DESCRIPTOR, None
+    for part in field["name"].split("."):
+        # Words that Python reserves have an underscore in these messages.
+        found = descriptor.fields_by_name.get(part) or descriptor.fields_by_name.get(part + "_")
+        if found is None:
+            raise ValueError(f"{field['name']} is not in GoogleAdsRow")
+        descriptor = found.message_type
+    kinds = {found.TYPE_INT64: "int64", found.TYPE_INT32: "int32", found.TYPE_DOUBLE: "double", found.TYPE_BOOL: "bool", found.TYPE_STRING: "string"}
+    kind = "enum" if found.enum_type else "message" if found.message_type else kinds.get(found.type)
+    want = {"ENUM": "enum", "MESSAGE": "message"}.get(field["dataType"], TYPES.get(field["dataType"]))
+    if kind != want:
+        raise ValueError(f"{field['name']} is {kind}, not {field['dataType']}")
+    repeated = found.is_repeated if hasattr(found, "is_repeated") else found.label == found.LABEL_REPEATED
+    if field.get("isRepeated", False) != repeated:
+        raise ValueError(f"{field['name']}: repeated is {repeated}")
+    words = {v.name for v in found.enum_type.values} if found.enum_type else set()
+    if not set(field.get("enumValues", [])) <= words:
+        raise ValueError(f"{field['name']} has no words {set(field['enumValues']) - words}")
+
+
 def check(exchange, counts):
     path = re.sub(r"^/v25/", "", exchange["path"])
     method = next((m for m in METHODS if re.fullmatch(m[0], path)), None)
@@ -116,6 +143,10 @@ def check(exchange, counts):
                     counts[f"{name}: rows"] += len(decode(json.dumps(chunk), method[2]).results)
         else:
             answer = decode(body, method[2])
+            for field in json.loads(body).get("results", []) if name == "googleAdsFields:search" else []:
+                if "dataType" in field and field.get("category") != "RESOURCE":
+                    check_field(field)
+                    counts["fields that are as in GoogleAdsRow"] += 1
             if hasattr(answer, "results"):
                 counts[f"{name}: rows"] += len(answer.results)
         counts[f"{name}: answers"] += 1

@@ -44,11 +44,11 @@ var forms = map[Form]struct {
 	devices          []float64 // indexed by Device
 	hours            [24]float64
 }{
-	Search:  {[2]float64{.035, .09}, [2]float64{.4, 1.3}, [2]float64{.025, .06}, .25, .02, []float64{.8, .2}, []float64{.62, .32, .06}, officeHours},
-	Display: {[2]float64{.004, .009}, [2]float64{.15, .4}, [2]float64{.004, .009}, .6, .01, []float64{0, 0, 1}, []float64{.7, .22, .08}, eveningHours},
-	Video:   {[2]float64{.005, .012}, [2]float64{.12, .3}, [2]float64{.003, .006}, .7, .01, []float64{0, 0, .15, .85}, []float64{.55, .15, .08, .22}, eveningHours},
-	Demand:  {[2]float64{.008, .015}, [2]float64{.25, .55}, [2]float64{.006, .015}, .5, .015, []float64{0, 0, 0, .4, .6}, []float64{.8, .15, .05}, eveningHours},
-	AppAds:  {[2]float64{.01, .025}, [2]float64{.2, .5}, [2]float64{.01, .03}, .35, .12, []float64{.25, 0, .45, .3}, []float64{.93, 0, .07}, eveningHours},
+	Search:  {[2]float64{.035, .09}, [2]float64{.4, 1.3}, [2]float64{.025, .06}, .35, .02, []float64{.8, .2}, []float64{.62, .32, .06}, officeHours},
+	Display: {[2]float64{.004, .009}, [2]float64{.15, .4}, [2]float64{.004, .009}, .7, .01, []float64{0, 0, 1}, []float64{.7, .22, .08}, eveningHours},
+	Video:   {[2]float64{.005, .012}, [2]float64{.12, .3}, [2]float64{.003, .006}, .9, .01, []float64{0, 0, .15, .85}, []float64{.55, .15, .08, .22}, eveningHours},
+	Demand:  {[2]float64{.008, .015}, [2]float64{.25, .55}, [2]float64{.006, .015}, .6, .015, []float64{0, 0, 0, .4, .6}, []float64{.8, .15, .05}, eveningHours},
+	AppAds:  {[2]float64{.01, .025}, [2]float64{.2, .5}, [2]float64{.01, .03}, .5, .12, []float64{.25, 0, .45, .3}, []float64{.93, 0, .07}, eveningHours},
 }
 
 var (
@@ -352,19 +352,19 @@ func (c *groupCache) draw(s *state, id int64, day tables.Day) *potential {
 // more than the potential.
 func (c *groupCache) drawOrders(s *state, id int64, day tables.Day, p *potential) {
 	n := stream(s.Seed, id, day, ofOrders)
-	credits := []int64{100, 100, 100, 100, 100, 75, 67, 50, 50, 33}
+	credits := []int64{100, 100, 100, 100, 100, 100, 100, 75, 67, 50}
 	n.thin(p.clicks*1.6, c.orders*(1+c.extra), func(at float64) {
 		o := order{click: at, place: n.unit(), delay: n.delay(), lag: minute*20 + int64(n.unit()*float64(150*minute)),
 			real: n.unit()*(1+c.extra) < 1, value: c.amount(n), luck: n.unit()}
 		o.credit = credits[n.intn(len(credits))]
 		if !o.real {
-			o.view, o.credit = n.unit() < 0.6, 100
+			o.view, o.credit = n.unit() < 0.3, 100
 		} else if n.unit() < 0.03 {
 			o.credit = 0
 		}
 		p.orders = append(p.orders, o)
 		if o.real && n.unit() < 0.18 {
-			again := order{click: at, place: o.place, delay: o.delay + int64(n.exp(float64(6*24*hour))), value: c.amount(n), real: true, repeat: true, luck: o.luck}
+			again := order{click: at, place: o.place, delay: o.delay + int64(n.exp(float64(6*24*hour))), lag: o.lag, value: c.amount(n), credit: o.credit, real: true, repeat: true, luck: o.luck}
 			again.delay = min(again.delay, lastOrder)
 			p.orders = append(p.orders, again)
 		}

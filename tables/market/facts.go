@@ -225,7 +225,7 @@ func (v *view) count(c *groupCache, p *potential, pieces []piece, volume, cost f
 		if o.click >= float64(clicks) {
 			break
 		}
-		if o.credit == 0 || o.repeat || o.occurs(c, p, pieces, begin, end)+o.lag > v.now {
+		if o.credit == 0 || o.occurs(c, p, pieces, begin, end)+o.lag > v.now {
 			continue
 		}
 		k := claim{click: int64(o.place * float64(clicks))}

@@ -2,6 +2,7 @@ package googleadssim
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"mime"
 	"strings"
@@ -42,8 +43,10 @@ func (c *call) token() {
 		fail(400, "invalid_grant", "Token has been expired or revoked.")
 	default:
 		t := fmt.Sprintf("ya29.simulated-%d", c.next())
+		now := c.m.Now()
 		c.mu.Lock()
-		c.tokens[t] = c.m.Now().Add(c.o.AccessTokenLife)
+		maps.DeleteFunc(c.tokens, func(_ string, expiry time.Time) bool { return now.Sub(expiry) > 24*time.Hour })
+		c.tokens[t] = now.Add(c.o.AccessTokenLife)
 		c.mu.Unlock()
 		writeJSON(c.w, 200, map[string]any{"access_token": t, "expires_in": int(c.o.AccessTokenLife.Seconds()),
 			"scope": "https://www.googleapis.com/auth/adwords", "token_type": "Bearer"})

@@ -139,7 +139,7 @@ func clip(s string) string {
 		return s
 	}
 	n := 20
-	for !utf8.RuneStart(s[n]) {
+	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
 	return s[:n]

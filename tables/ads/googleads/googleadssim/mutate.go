@@ -94,12 +94,13 @@ func (c *call) mutateAll() error {
 			return single(400, "requestError", "OPERATION_REQUIRED", "Exactly one operation must be set in mutate_operations[%d].", i)
 		}
 		for label, text := range one {
-			kind, ok := kindOf(strings.TrimSuffix(label, "Operation"))
+			message, suffix := strings.CutSuffix(label, "Operation")
+			kind, ok := kindOf(message)
 			switch {
-			case !strings.HasSuffix(label, "Operation"):
-				return badJSON("Unknown name %q at 'mutate_operations[%d]': Cannot find field.", label, i)
-			case !ok:
+			case otherOperations[label]:
 				return &notModelled{label}
+			case !ok || !suffix:
+				return badJSON("Unknown name %q at 'mutate_operations[%d]': Cannot find field.", label, i)
 			}
 			s := &step{kind: kind, location: []element{{"mutate_operations", &i}, {prefixes[kind] + "_operation", nil}}}
 			if err := s.read(text); err != nil {

@@ -13,11 +13,14 @@ import (
 
 // play answers the request the way the fault plan wants it.
 func (s *Sim) play(c *call) {
-	account := ""
+	sim, account := "googleads", ""
+	if c.r.URL.Path == "/token" {
+		sim = "oauth"
+	}
 	if rest, ok := strings.CutPrefix(c.r.URL.Path, "/"+version+"/customers/"); ok {
 		account, _, _ = strings.Cut(rest, "/")
 	}
-	f, hit := s.Faults.Next(market.Call{Sim: "googleads", Path: c.r.Method + " " + c.r.URL.Path, Account: account})
+	f, hit := s.Faults.Next(market.Call{Sim: sim, Path: c.r.Method + " " + c.r.URL.Path, Account: account})
 	if !hit {
 		c.serve()
 		return
@@ -73,13 +76,17 @@ func (s *Sim) play(c *call) {
 	}
 }
 
-// fail answers with the error; the token endpoint has no errors of this form.
+// fail answers with the error. The token endpoint has a form of its own: what
+// is refused there is the refresh token.
 func (c *call) fail(e *apiError) {
-	if c.r.URL.Path == "/token" {
+	switch {
+	case c.r.URL.Path != "/token":
+		e.write(c.w, c.request, c.stream)
+	case e.code == 401 || e.code == 403:
+		writeJSON(c.w, 400, map[string]string{"error": "invalid_grant", "error_description": "Token has been expired or revoked."})
+	default:
 		writeJSON(c.w, e.code, map[string]string{"error": "internal_failure", "error_description": e.message})
-		return
 	}
-	e.write(c.w, c.request, c.stream)
 }
 
 // truncate promises the whole answer and sends its first bytes.

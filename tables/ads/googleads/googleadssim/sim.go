@@ -12,6 +12,9 @@
 //	server := httptest.NewServer(sim) // base URL server.URL, token URL server.URL + "/token"
 //	sim.Faults.Script("googleads 429 nth=1 retry=12s path=:search")
 //
+// On the wall clock of a demonstration, lift the limits: Operations,
+// CustomerRate and DeveloperRate of -1.
+//
 // Sources of protocol facts: the published protobuf messages of v25 (names,
 // types, error codes), the pages "Google Ads Query Language grammar", "Zero
 // metrics", "Order results" and "Case sensitivity", and the REST reference.
@@ -85,8 +88,8 @@ func (o *Options) defaults() {
 // Sim is an http.Handler for the API and, at /token, the OAuth endpoint. Safe
 // for concurrent use.
 type Sim struct {
-	// Faults is what goes wrong, under the name "googleads". Token requests
-	// match path=/token.
+	// Faults is what goes wrong, under the name "googleads"; requests for tokens
+	// have the name "oauth", so that "googleads 401 nth=1" is the first API call.
 	Faults *market.Faults
 
 	m *market.Market

@@ -582,6 +582,9 @@ func TestFieldMetadata(t *testing.T) {
 	if code, body = s.post("googleAdsFields:search", `{"query":"SELECT name, attribute_resources, metrics WHERE category = 'RESOURCE'"}`); code != 200 || !strings.Contains(body, "keyword_view") {
 		t.Errorf("%d %s", code, body)
 	}
+	if code, body = s.post("googleAdsFields:search", `{"query":"SELECT name, category, data_type, is_repeated, enum_values WHERE category IN ('ATTRIBUTE', 'SEGMENT', 'METRIC')"}`); code != 200 || strings.Count(body, `"name"`) < 100 {
+		t.Errorf("%d %s", code, clip(body))
+	}
 	if code, body = s.post("googleAdsFields:search", `{"query":"SELECT name FROM campaign"}`); code != 400 || codes(body)[0] != "queryError.UNEXPECTED_FROM_CLAUSE" {
 		t.Errorf("%d %s", code, body)
 	}

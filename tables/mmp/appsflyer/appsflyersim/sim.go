@@ -11,6 +11,9 @@
 //	server := httptest.NewServer(sim) // GET server.URL + /api/agg-data/export/app/com.example.branda/daily_report/v5?from=…&to=…
 //	sim.Faults.Script("appsflyer 429 nth=1")
 //
+// On the wall clock of a demonstration, lift the limits: ShortInterval,
+// LongPerApp and LongPerToken of -1.
+//
 // Sources of protocol facts: the vendor's aggregate_pull_api_v2.yaml (paths,
 // parameters, error bodies) and what public clients match (column names, the
 // 403 of the limits, N/A). Figures are of the day of install (LTV), in the app's
