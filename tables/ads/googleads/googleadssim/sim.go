@@ -240,7 +240,9 @@ func (c *call) enter(id string) error {
 		}
 	}
 	c.customer = c.all[n]
-	allowed := c.customer != nil && under(c.all, n, through) && under(c.all, through, root)
+	// The user's access comes from the root manager alone: a client customer can
+	// only be entered through a manager above it.
+	allowed := c.customer != nil && c.all[through] != nil && c.all[through].manager && under(c.all, n, through) && under(c.all, through, root)
 	if login == "" {
 		allowed = n == root
 	}

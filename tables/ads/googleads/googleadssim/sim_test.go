@@ -218,7 +218,7 @@ func TestAccess(t *testing.T) {
 		{"no login customer", func(r *http.Request) { r.Header.Del("login-customer-id") }, 403, "authorizationError.USER_PERMISSION_DENIED"},
 		{"hyphens", func(r *http.Request) { r.Header.Set("login-customer-id", "900-000-0001") }, 400, "headerError.INVALID_LOGIN_CUSTOMER_ID"},
 		{"manager of others", func(r *http.Request) { r.Header.Set("login-customer-id", "9000000002") }, 403, "authorizationError.USER_PERMISSION_DENIED"},
-		{"customer as its own login", func(r *http.Request) { r.Header.Set("login-customer-id", fmt.Sprint(us)) }, 200, ""},
+		{"customer as its own login", func(r *http.Request) { r.Header.Set("login-customer-id", fmt.Sprint(us)) }, 403, "authorizationError.USER_PERMISSION_DENIED"},
 		{"unknown customer", func(r *http.Request) { r.URL.Path = "/v25/customers/1234567890/googleAds:search" }, 403, "authorizationError.USER_PERMISSION_DENIED"},
 		{"malformed customer", func(r *http.Request) { r.URL.Path = "/v25/customers/100-000-0102/googleAds:search" }, 400, "requestError.INVALID_CUSTOMER_ID"},
 		{"closed customer", func(r *http.Request) { r.URL.Path = fmt.Sprintf("/v25/customers/%d/googleAds:search", closed) }, 403, "authorizationError.CUSTOMER_NOT_ENABLED"},
