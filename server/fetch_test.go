@@ -109,21 +109,24 @@ func (s *source) busy() int {
 	return s.running
 }
 
-// swallow is a Columnar that gives no rows and notes its inputs.
+// swallow is a Columnar that notes its inputs and runs the statement without
+// their rows.
 type swallow struct {
+	*columnar.Engine
 	mu     sync.Mutex
 	inputs map[algebra.Rel]columnar.Input
-	fail   error
 }
 
-func (s *swallow) Query(_ context.Context, _ *algebra.Statement, inputs map[algebra.Rel]columnar.Input) (*columnar.Rows, error) {
+func (s *swallow) Query(ctx context.Context, st *algebra.Statement, inputs map[algebra.Rel]columnar.Input) (*columnar.Rows, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.inputs = inputs
-	return &columnar.Rows{}, s.fail
+	s.mu.Unlock()
+	hollow := map[algebra.Rel]columnar.Input{}
+	for r, in := range inputs {
+		hollow[r] = columnar.Input{Columns: in.Columns, Rows: func(func(tables.Row, error) bool) {}}
+	}
+	return s.Engine.Query(ctx, st, hollow)
 }
-
-func (s *swallow) Explain(*algebra.Statement) (string, error) { return "SELECT 1", nil }
 
 // paths of the files that the last statement was given.
 func (s *swallow) paths() []string {
@@ -162,7 +165,12 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func fetchBench(t *testing.T, s *source) (*bench, *swallow, *records) {
 	t.Helper()
-	duck, log := &swallow{}, &records{}
+	e, err := columnar.Open(columnar.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	duck, log := &swallow{Engine: e}, &records{}
 	return serve(t, false, 0, engine.Options{
 		Databases: []engine.Database{{Name: "ads", Tables: []tables.Table{s.table(true)}, Actions: actions()}, {Name: "raw", Tables: []tables.Table{s.table(false)}}},
 		Columnar:  duck, Statements: log, Now: func() time.Time { return noon }, MaxConcurrent: 1,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"argo/server/columnar"
 	"argo/tables/fault"
 
 	"github.com/dolthub/go-mysql-server/sql"
@@ -84,6 +85,10 @@ func sqlError(ctx context.Context, err error) error {
 	}
 	f := fault.As(err)
 	switch {
+	case f != nil && errors.Is(err, columnar.ErrOutOfRange):
+		return mysql.NewSQLError(mysql.ERDataOutOfRange, mysql.SSDataOutOfRange, "%s", sentence(f))
+	case f != nil && errors.Is(err, columnar.ErrSubqueryRows):
+		return mysql.NewSQLError(mysql.ERSubqueryNo1Row, mysql.SSWrongNumberOfColumns, "%s", sentence(f))
 	case f != nil:
 		c := codes[f.Kind]
 		return mysql.NewSQLError(c.number, c.state, "%s", sentence(f))
@@ -167,6 +172,10 @@ func known(e *mysql.SQLError) *mysql.SQLError {
 	}
 	if e.Num != mysql.ERUnknownError && e.State != "HY000" {
 		return e
+	}
+	if strings.HasPrefix(e.Message, "panic recovered") { // GMS's guard; the rest is a stack
+		first, _, _ := strings.Cut(e.Message, "\n")
+		return mysql.NewSQLError(mysql.ERInternalError, "HY000", "the statement ran into a defect: %s", strings.TrimPrefix(first, "panic recovered: "))
 	}
 	for i, re := range gmsTexts() {
 		c := gmsErrors[i].code

@@ -223,13 +223,19 @@ func (e *Engine) fetch(ctx *sql.Context, c *compiled) (inputs map[algebra.Rel]co
 			f.release()
 		}
 	}()
+	var own error
 	for _, leaf := range c.leaves {
 		switch leaf := leaf.(type) {
 		case *algebra.Scan:
 			f.scan(leaf)
 		case *algebra.Foreign:
-			f.foreign(leaf)
+			if own == nil {
+				own = f.foreign(leaf)
+			}
 		}
+	}
+	if own != nil {
+		f.group.Go(func() error { return own }) // ends the others
 	}
 	if err := f.group.Wait(); err != nil {
 		return nil, nil, first(ctx, err)

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"io"
 	"iter"
 	"slices"
 	"sync"
@@ -256,63 +254,6 @@ func replay(parts [][]tables.Row) iter.Seq2[tables.Row, error] {
 				}
 			}
 		}
-	}
-}
-
-// foreign runs a relation that only GMS can read; it is small and held in
-// memory.
-func (f *fetching) foreign(r *algebra.Foreign) {
-	columns := make([]tables.Column, len(r.Cols))
-	for i, c := range r.Cols {
-		columns[i] = tables.Column{Name: c.Name, Type: foreignType(c.Type), NotNull: c.Type.NotNull}
-	}
-	if f.c.idle[r] {
-		f.put(r, columnar.Input{Columns: columns, Rows: none})
-		return
-	}
-	node, ok := r.Open.(sql.Node)
-	if !ok {
-		f.group.Go(func() error {
-			return fault.New(fault.Internal, "the relation %s cannot be read: it is a %T", r.Name, r.Open)
-		})
-		return
-	}
-	// A session of GMS serves one goroutine.
-	rows, err := f.e.runForeign(f.gms, node, columns)
-	f.group.Go(func() error { return err })
-	f.put(r, columnar.Input{Columns: columns, Rows: replay([][]tables.Row{rows})})
-}
-
-// runForeign runs a plan of GMS's and gives its rows in the columns' types.
-func (e *Engine) runForeign(ctx *sql.Context, node sql.Node, columns []tables.Column) (out []tables.Row, err error) {
-	analyzed, err := e.gms.Analyzer.Analyze(ctx, node, nil, foreignFlags())
-	if err != nil {
-		return nil, err
-	}
-	schema := analyzed.Schema(ctx)
-	if len(schema) != len(columns) {
-		return nil, fault.New(fault.Internal, "a relation of %d columns gives %d", len(columns), len(schema))
-	}
-	rows, err := e.gms.Analyzer.ExecBuilder.Build(ctx, analyzed, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close(ctx)) }()
-	for {
-		row, err := rows.Next(ctx)
-		if err == io.EOF {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		converted := make(tables.Row, len(columns))
-		for i, v := range row {
-			if converted[i], err = fromGMS(ctx, v, schema[i].Type, columns[i].Type); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, converted)
 	}
 }
 

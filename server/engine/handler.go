@@ -53,9 +53,7 @@ type oneStatement struct{}
 
 // ComInitDB implements mysql.Handler.
 func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
-	ctx := withStatement(context.Background(), h.begin(c))
-	_ = ctx // GMS takes no context here; the session knows its user
-	return sqlError(ctx, h.Handler.ComInitDB(c, name))
+	return sqlError(context.Background(), h.Handler.ComInitDB(c, name))
 }
 
 // ComQuery implements mysql.Handler.
