@@ -13,8 +13,9 @@ import (
 )
 
 // demoTracker and demoGoogle are the simulators' credentials: made up here,
-// known to the demo's configuration only.
-var demoTracker = appsflyersim.Options{Token: "demo-appsflyer-token"}
+// known to the demo's configuration only. The tracker's limits by the minute
+// and the day are off: the connector keeps them by itself.
+var demoTracker = appsflyersim.Options{Token: "demo-appsflyer-token", ShortInterval: -1, LongPerApp: -1, LongPerToken: -1}
 
 func demoGoogle(m *market.Market) googleadssim.Options {
 	return googleadssim.Options{

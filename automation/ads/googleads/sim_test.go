@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -32,7 +33,7 @@ func simulate(t *testing.T) simulation {
 	clock := market.NewClock(time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC))
 	s := simulation{Market: market.New(market.Options{Seed: 1, Start: "2026-11-01", Clock: clock}), clock: clock, actions: map[string]automation.Action{}, tables: map[string]tables.Table{}}
 	s.sim = googleadssim.New(s.Market, googleadssim.Options{})
-	server := httptest.NewServer(s.sim)
+	server := httptest.NewServer(googleadssim.Record(os.Getenv("ARGO_RECORD_DIR"), s.sim))
 	t.Cleanup(server.Close)
 	o := s.sim.Options()
 	env := tables.Env{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func simulated(t *testing.T, options map[string]any) (*tables.Connection, *googl
 	clock := market.NewClock(time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC))
 	world := market.New(market.Options{Seed: 1, Start: "2026-09-23", Clock: clock})
 	sim := googleadssim.New(world, googleadssim.Options{})
-	server := httptest.NewServer(sim)
+	server := httptest.NewServer(googleadssim.Record(os.Getenv("ARGO_RECORD_DIR"), sim))
 	t.Cleanup(server.Close)
 	o := sim.Options()
 	secrets := map[string]string{"env:DEV": o.DeveloperToken, "env:ID": o.ClientID, "env:SECRET": o.ClientSecret, "env:REFRESH": o.RefreshToken}

@@ -22,8 +22,12 @@ type Exchange struct {
 // Record writes every exchange of h as a line of JSON to a file of its own in
 // dir, for .ci/google_ads_protos.py. Requests for tokens are not recorded, since
 // they hold secrets; neither are exchanges that broke off. Answers are not
-// compressed while recording.
+// compressed while recording. With dir "" it is h itself: tests pass
+// os.Getenv("ARGO_RECORD_DIR").
 func Record(dir string, h http.Handler) http.Handler {
+	if dir == "" {
+		return h
+	}
 	var mu sync.Mutex
 	var file *os.File
 	write := func(x Exchange) error {

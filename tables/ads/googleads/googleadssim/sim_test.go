@@ -39,11 +39,7 @@ func newStage(t testing.TB, o Options) *stage {
 	s := &stage{t: t, clock: market.NewClock(time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)), login: fmt.Sprint(root)}
 	s.world = market.New(market.Options{Seed: 1, Start: "2026-08-24", Clock: s.clock})
 	s.sim = New(s.world, o)
-	var h http.Handler = s.sim
-	if dir := os.Getenv("ARGO_RECORD_DIR"); dir != "" {
-		h = Record(dir, h)
-	}
-	s.server = httptest.NewServer(h)
+	s.server = httptest.NewServer(Record(os.Getenv("ARGO_RECORD_DIR"), s.sim))
 	t.Cleanup(s.server.Close)
 	s.signIn()
 	return s
