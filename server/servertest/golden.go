@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,10 @@ type Setup struct {
 	Options
 	// Faults is the plan that a faults section is added to.
 	Faults map[string]*market.Faults
-	// User and Ref log in; the first user of the configuration by default.
+	// User logs in with the password that the configuration refers to by Ref.
 	User, Ref string
+	// Mask is what differs from run to run in what a client sees.
+	Mask *regexp.Regexp
 }
 
 // RunGolden runs a golden: a txtar of sections that are taken in order.
@@ -68,6 +71,9 @@ func RunGolden(t *testing.T, file string, setup Setup) {
 			keep(f.Name, text)
 			s.Calls.Take()
 			out := run(ctx, c, text)
+			if setup.Mask != nil {
+				out = setup.Mask.ReplaceAllString(out, "…")
+			}
 			calls := strings.Join(s.Calls.Take(), "\n")
 			if calls != "" {
 				calls += "\n"

@@ -3,6 +3,7 @@ package servertest_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ connections:
 	return servertest.Setup{
 		Options: servertest.Options{Config: config, Clock: clock, Vendors: map[string]http.Handler{"google.test": google, "tracker.test": tracker}},
 		Faults:  map[string]*market.Faults{"googleads": google.Faults, "appsflyer": tracker.Faults},
-		User:    "demo", Ref: "env:PASSWORD",
+		User:    "demo", Ref: "env:PASSWORD", Mask: regexp.MustCompile(`sim[0-9a-z]+\b`),
 	}
 }
 
