@@ -37,6 +37,10 @@ func Configure(b *analyzer.Builder) {
 // panics. Faults: Unsupported (the message names the construct, the hint a
 // rewrite that works), Invalid, Internal (a defect).
 func Compile(ctx *sql.Context, n sql.Node, sess Session) (st *Statement, err error) {
+	return compile(ctx, n, sess, optimize)
+}
+
+func compile(ctx *sql.Context, n sql.Node, sess Session, finish func(*Statement)) (st *Statement, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -65,7 +69,7 @@ func Compile(ctx *sql.Context, n sql.Node, sess Session) (st *Statement, err err
 		col.Name = schema[i].Name
 		st.Output = append(st.Output, col)
 	}
-	optimize(st)
+	finish(st)
 	return st, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/expression/function"
 	"github.com/dolthub/go-mysql-server/sql/expression/function/json"
 	"github.com/dolthub/go-mysql-server/sql/plan"
+	"github.com/dolthub/go-mysql-server/sql/types"
 )
 
 // # What a dialect may rely on
@@ -217,6 +218,9 @@ func (c *compiler) field(e *expression.GetField, s *scope) Expr {
 	if col := s.precomputed(c, e); col != nil {
 		return col.ref()
 	}
+	if e.Table() == "dual" && e.Name() == "" {
+		return &Lit{Type: Type{Kind: Null}} // GMS's place holder where there is no FROM
+	}
 	fail(fault.New(fault.Internal, "the column %s is not among those of its relation", e))
 	return nil
 }
@@ -377,8 +381,27 @@ func (c *compiler) negation(x Expr) Expr {
 		if o, ok := opposites[k.Func]; ok {
 			return c.call(o, k.Type, k.Args...)
 		}
-		if k.Func == "not" {
+		switch k.Func {
+		case "not":
 			return k.Args[0]
+		case "and", "or":
+			parts := make([]Expr, len(k.Args))
+			for i, a := range k.Args {
+				parts[i] = c.negation(a)
+			}
+			return c.junction(map[string]string{"and": "or", "or": "and"}[k.Func], parts...)
+		}
+	}
+	switch x := x.(type) {
+	case *In:
+		out := *x
+		out.Not = !x.Not
+		return fold(&out)
+	case *Subquery:
+		if x.Kind != Scalar {
+			out := *x
+			out.Not = !x.Not
+			return &out
 		}
 	}
 	return c.call("not", x.ExprType(), x)
@@ -978,7 +1001,7 @@ func (c *compiler) function(e sql.FunctionExpression, s *scope) Expr {
 		return x
 	case *json.JsonValue:
 		x := c.apply("json_value", []Expr{c.expr(e.JSON, s), c.expr(e.Path, s)})
-		if e.Typ == nil {
+		if e.Typ == nil || types.IsText(e.Typ) {
 			return x
 		}
 		return c.cast(x, gmsType(c.ctx, e.Typ).notNull(false), false)
@@ -997,6 +1020,9 @@ func (c *compiler) function(e sql.FunctionExpression, s *scope) Expr {
 			args = append(args, c.expr(a, s))
 		}
 	}
+	if name == "field" {
+		args = c.alikeArgs(args)
+	}
 	if _, ok := scalarFunctions[name]; ok {
 		return c.apply(name, args)
 	}
@@ -1005,6 +1031,30 @@ func (c *compiler) function(e sql.FunctionExpression, s *scope) Expr {
 		t.Collation = collationOf(args...)
 	}
 	return c.call(name, t.notNull(false), args...)
+}
+
+// alikeArgs brings the arguments of FIELD to one kind: texts, whole numbers,
+// or doubles where they are mixed.
+func (c *compiler) alikeArgs(args []Expr) []Expr {
+	text, whole := true, true
+	for _, a := range args {
+		t := a.ExprType()
+		text = text && (t.Kind == Text || t.Kind == Null)
+		whole = whole && (t.Kind == Int || t.Kind == Null)
+	}
+	switch {
+	case text:
+		harmonize(args)
+	case whole:
+		for i := range args {
+			args[i] = c.integer(args[i])
+		}
+	default:
+		for i := range args {
+			args[i] = c.toParam(args[i], 'f')
+		}
+	}
+	return args
 }
 
 // apply calls a function of the table with its arguments converted.
@@ -1027,7 +1077,7 @@ func (c *compiler) apply(name string, args []Expr) Expr {
 		harmonize(args)
 	}
 	t := sig.ret(c, args).notNull(nn)
-	if t.Kind == Text {
+	if t.Kind == Text && len(texts) > 0 {
 		t.Collation = collationOf(texts...)
 	}
 	return c.call(name, t, args...)

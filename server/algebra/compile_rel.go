@@ -641,20 +641,23 @@ func (c *compiler) window(n *plan.Window, outer *scope) *frame {
 	return f
 }
 
+// counting is the type of the numbers that windows count with.
+var counting = Type{Kind: Int, Unsigned: true, Precision: 20, NotNull: true}
+
 func (c *compiler) windowCall(e sql.Expression, s *scope) WindowCall {
 	call := WindowCall{}
 	arg := func(e sql.Expression) Expr { return c.expr(e, s) }
 	switch e := e.(type) {
 	case *window.RowNumber:
-		call.Func, call.Type = "row_number", bigintType.notNull(true)
+		call.Func, call.Type = "row_number", counting
 	case *window.Rank:
-		call.Func, call.Type = "rank", bigintType.notNull(true)
+		call.Func, call.Type = "rank", counting
 	case *window.DenseRank:
-		call.Func, call.Type = "dense_rank", bigintType.notNull(true)
+		call.Func, call.Type = "dense_rank", counting
 	case *window.PercentRank:
 		call.Func, call.Type = "percent_rank", doubleType.notNull(true)
 	case *window.NTile:
-		call.Func, call.Type = "ntile", Type{Kind: Int, Unsigned: true, Precision: 20, NotNull: true}
+		call.Func, call.Type = "ntile", counting
 		call.Args = []Expr{wholeLit(c.bucketCount(e))}
 	case *window.FirstValue:
 		call.Func, call.Args = "first_value", []Expr{arg(e.Child)}
@@ -777,12 +780,44 @@ func (c *compiler) setOp(n *plan.SetOp, outer *scope) *frame {
 	}
 	u.L, u.R = c.converted(l, lx, names), c.converted(r, rx, names)
 	if len(n.SortConditions) > 0 {
-		f = c.sort(f, n.SortConditions, outer)
+		f = c.sortUnion(f, n.SortConditions)
 	}
 	if n.Limit != nil || n.Offset != nil {
 		f = c.limit(f, n.Limit, n.Offset)
 	}
 	return f
+}
+
+// sortUnion orders a set operation by its columns. GMS gives the expression of
+// the left side where that is neither a column nor an alias (ORDER BY 1 over
+// SELECT 1): the column is the one that is called so.
+func (c *compiler) sortUnion(f *frame, by sql.SortConditions) *frame {
+	s := &scope{frame: f}
+	r := &Sort{In: f.rel}
+	for _, k := range by {
+		var found *field
+		if gf, ok := k.Expr.(*expression.GetField); ok {
+			if found = s.byID(gf.Id()); found == nil {
+				found = s.byName(gf.Table(), gf.Name())
+			}
+		}
+		name := c.nameOf(k.Expr)
+		if l, ok := k.Expr.(*expression.Literal); ok {
+			if text, ok := l.Value().(string); ok {
+				name = text
+			}
+		}
+		for i := range f.fields {
+			if found == nil && strings.EqualFold(f.fields[i].name, name) {
+				found = &f.fields[i]
+			}
+		}
+		if found == nil {
+			unsupported("ORDER BY %s of a set operation is none of its columns", "give the column an alias and order by that", k.Expr)
+		}
+		r.Keys = append(r.Keys, SortKey{Expr: found.col.ref(), Desc: k.Order == sql.Descending})
+	}
+	return &frame{rel: r, fields: f.fields}
 }
 
 func (c *compiler) side(n sql.Node, outer *scope) *frame {
@@ -875,7 +910,7 @@ func (c *compiler) recurse(n *plan.RecursiveCte, outer *scope) *frame {
 	f := &frame{rel: r, fields: fieldsOf(n.Columns(), n.Name(), r.Cols)}
 	if u := n.Union(); len(u.SortConditions) > 0 || u.Limit != nil || u.Offset != nil {
 		if len(u.SortConditions) > 0 {
-			f = c.sort(f, u.SortConditions, outer)
+			f = c.sortUnion(f, u.SortConditions)
 		}
 		f = c.limit(f, u.Limit, u.Offset)
 	}

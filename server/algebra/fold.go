@@ -84,6 +84,9 @@ func foldCall(e *Call) Expr {
 		lits[i] = l
 	}
 	if out := constant(e, lits); out != nil {
+		if l, ok := out.(*Lit); ok && e.Type.Kind != Int {
+			l.Type.NotNull = l.Type.NotNull && e.Type.NotNull
+		}
 		return out
 	}
 	return e
@@ -373,14 +376,14 @@ func shifted(e *Call, a []*Lit) Expr {
 	switch unit {
 	case "DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "YEAR_MONTH":
 		if x.Type.Kind == Date {
-			return textLit(string(tables.DayOf(t)))
+			return &Lit{Value: string(tables.DayOf(t)), Type: e.Type}
 		}
 	}
 	scale := 0
 	if t.Nanosecond() != 0 {
 		scale = 6
 	}
-	return textLit(timeText(t, scale))
+	return &Lit{Value: timeText(t, scale), Type: e.Type}
 }
 
 func foldCoalesce(e *Call) Expr {

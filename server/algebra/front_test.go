@@ -69,6 +69,7 @@ var fakes = map[string][]tables.Table{
 			},
 		},
 	},
+	"prop": {propTable("p"), propTable("q")},
 	"lake": {
 		{
 			Name: "t",
@@ -86,6 +87,17 @@ var fakes = map[string][]tables.Table{
 			},
 		},
 	},
+}
+
+// propTable is a table of the property test.
+func propTable(name string) tables.Table {
+	return tables.Table{Name: name, Columns: []tables.Column{
+		{Name: "i", Type: tables.BigInt},
+		{Name: "n", Type: tables.BigInt, NotNull: true},
+		{Name: "d", Type: tables.DateType},
+		{Name: "k", Type: tables.Ident},
+		{Name: "b", Type: tables.Boolean},
+	}}
 }
 
 type fakeDB struct {
@@ -181,7 +193,7 @@ func newFront(t testing.TB, raw bool) *front {
 		}})
 	})
 	var dbs []sql.Database
-	for _, name := range []string{"ads", "mmp", "lake"} {
+	for _, name := range []string{"ads", "mmp", "lake", "prop"} {
 		dbs = append(dbs, &fakeDB{name, fakes[name]})
 	}
 	mem := memory.NewDatabase("mem")

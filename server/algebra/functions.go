@@ -83,7 +83,7 @@ var scalarFunctions = map[string]signature{
 	"pi":        {ret: returns(doubleType), nonNull: true},
 	"rand":      {params: "i", max: 1, ret: returns(doubleType), total: true},
 	"crc32":     {params: "t", min: 1, max: 1, ret: returns(Type{Kind: Int, Precision: 10, Unsigned: true})},
-	"conv":      {params: "tii", min: 3, max: 3, ret: returns(textType(64))},
+	"conv":      {params: "tii", min: 3, max: 3, ret: returns(textType(65))},
 	"bin":       {params: "i", min: 1, max: 1, ret: returns(textType(64))},
 	"oct":       {params: "i", min: 1, max: 1, ret: returns(textType(64))},
 	"hex":       {params: "a", min: 1, max: 1, ret: hexType},
@@ -93,7 +93,7 @@ var scalarFunctions = map[string]signature{
 
 	// texts
 	"concat":              {params: "T", min: 1, max: -1, ret: concatType, nonNull: true},
-	"concat_ws":           {params: "T", min: 2, max: -1, ret: longText},
+	"concat_ws":           {params: "T", min: 2, max: -1, ret: concatWsType},
 	"lower":               {params: "T", min: 1, max: 1, ret: sameText, nonNull: true},
 	"upper":               {params: "T", min: 1, max: 1, ret: sameText, nonNull: true},
 	"left":                {params: "Ti", min: 2, max: 2, ret: leftType, nonNull: true},
@@ -103,7 +103,7 @@ var scalarFunctions = map[string]signature{
 	"trim":                {params: "TTa", min: 3, max: 3, ret: sameText, nonNull: true},
 	"ltrim":               {params: "T", min: 1, max: 1, ret: sameText, nonNull: true},
 	"rtrim":               {params: "T", min: 1, max: 1, ret: sameText, nonNull: true},
-	"replace":             {params: "TTT", min: 3, max: 3, ret: longText, search: true, nonNull: true},
+	"replace":             {params: "TTT", min: 3, max: 3, ret: replaceType, search: true, nonNull: true},
 	"reverse":             {params: "T", min: 1, max: 1, ret: sameText, nonNull: true},
 	"repeat":              {params: "Ti", min: 2, max: 2, ret: repeatType},
 	"space":               {params: "i", min: 1, max: 1, ret: longText},
@@ -124,14 +124,15 @@ var scalarFunctions = map[string]signature{
 	"locate":              {params: "tti", min: 2, max: 3, ret: returns(intType(10)), search: true, nonNull: true},
 	"instr":               {params: "tt", min: 2, max: 2, ret: returns(intType(10)), search: true, nonNull: true},
 	"strcmp":              {params: "tt", min: 2, max: 2, ret: returns(intType(1)), search: true, nonNull: true},
+	"field":               {params: "a", min: 2, max: -1, ret: returns(intType(3)), total: true},
 	"find_in_set":         {params: "tt", min: 2, max: 2, ret: returns(intType(3)), search: true, nonNull: true},
 	"regexp_like":         {params: "ttt", min: 2, max: 3, ret: returns(boolType), search: true, nonNull: true},
 	"regexp_instr":        {params: "ttiiit", min: 2, max: 6, ret: returns(bigintType), search: true, nonNull: true},
-	"regexp_substr":       {params: "TTiit", min: 2, max: 5, ret: longText, search: true},
+	"regexp_substr":       {params: "TTiit", min: 2, max: 5, ret: sameText, search: true},
 	"regexp_replace":      {params: "TTTiit", min: 3, max: 6, ret: longText, search: true, nonNull: true},
 	"md5":                 {params: "x", min: 1, max: 1, ret: returns(textType(32)), nonNull: true},
 	"sha1":                {params: "x", min: 1, max: 1, ret: returns(textType(40)), nonNull: true},
-	"sha2":                {params: "xi", min: 2, max: 2, ret: returns(textType(128))},
+	"sha2":                {params: "xi", min: 2, max: 2, ret: sha2Type},
 	"to_base64":           {params: "x", min: 1, max: 1, ret: longText, nonNull: true},
 	"from_base64":         {params: "t", min: 1, max: 1, ret: returns(Type{Kind: Binary})},
 	"compress":            {params: "x", min: 1, max: 1, ret: returns(Type{Kind: Binary})},
@@ -179,21 +180,21 @@ var scalarFunctions = map[string]signature{
 
 	// JSON
 	"json_extract":        {params: "jt", min: 2, max: -1, ret: returns(jsonType)},
-	"json_unquote":        {params: "a", min: 1, max: 1, ret: longText},
+	"json_unquote":        {params: "a", min: 1, max: 1, ret: jsonText(0)},
 	"json_contains":       {params: "jjt", min: 2, max: 3, ret: returns(boolType)},
 	"json_contains_path":  {params: "jtt", min: 3, max: -1, ret: returns(boolType)},
 	"json_keys":           {params: "jt", min: 1, max: 2, ret: returns(jsonType)},
 	"json_length":         {params: "jt", min: 1, max: 2, ret: returns(bigintType)},
 	"json_depth":          {params: "j", min: 1, max: 1, ret: returns(bigintType)},
-	"json_type":           {params: "j", min: 1, max: 1, ret: returns(textType(51))},
+	"json_type":           {params: "j", min: 1, max: 1, ret: jsonText(17)},
 	"json_valid":          {params: "a", min: 1, max: 1, ret: returns(boolType)},
-	"json_quote":          {params: "t", min: 1, max: 1, ret: longText},
-	"json_array":          {params: "a", max: -1, ret: returns(jsonType), total: true},
-	"json_object":         {params: "a", max: -1, ret: returns(jsonType), total: true},
+	"json_quote":          {params: "t", min: 1, max: 1, ret: jsonText(0)},
+	"json_array":          {params: "a", max: -1, ret: returns(jsonType)},
+	"json_object":         {params: "a", max: -1, ret: returns(jsonType)},
 	"json_merge_patch":    {params: "j", min: 2, max: -1, ret: returns(jsonType)},
 	"json_merge_preserve": {params: "j", min: 2, max: -1, ret: returns(jsonType)},
 	"json_overlaps":       {params: "j", min: 2, max: 2, ret: returns(boolType)},
-	"json_pretty":         {params: "j", min: 1, max: 1, ret: longText},
+	"json_pretty":         {params: "j", min: 1, max: 1, ret: jsonText(0)},
 	"json_search":         {params: "jtttt", min: 3, max: -1, ret: returns(jsonType)},
 	"json_set":            {params: "ja", min: 3, max: -1, ret: returns(jsonType)},
 	"json_insert":         {params: "ja", min: 3, max: -1, ret: returns(jsonType)},
@@ -201,7 +202,7 @@ var scalarFunctions = map[string]signature{
 	"json_array_append":   {params: "ja", min: 3, max: -1, ret: returns(jsonType)},
 	"json_array_insert":   {params: "ja", min: 3, max: -1, ret: returns(jsonType)},
 	"json_remove":         {params: "jt", min: 2, max: -1, ret: returns(jsonType)},
-	"json_value":          {params: "jt", min: 2, max: 2, ret: returns(textType(512))},
+	"json_value":          {params: "jt", min: 2, max: 2, ret: jsonText(512)},
 }
 
 // functionNames are GMS's names for what has another name here.
@@ -239,7 +240,7 @@ func roundType(_ *compiler, args []Expr) Type {
 	}
 	n, ok := literal(args, 1)
 	if len(args) > 1 && !ok {
-		return decimalType(t.Precision+1, t.Scale)
+		return t
 	}
 	n = min(max(n, 0), t.Scale)
 	if n == t.Scale {
@@ -274,9 +275,50 @@ func concatType(_ *compiler, args []Expr) Type {
 	return textType(n)
 }
 
+// jsonText is text that a JSON function gives: it compares byte by byte.
+func jsonText(n int) func(*compiler, []Expr) Type {
+	return returns(Type{Kind: Text, Length: n, Collation: Bin})
+}
+
+func concatWsType(c *compiler, args []Expr) Type {
+	t := concatType(c, args[1:])
+	if n := args[0].ExprType().Length; t.Length > 0 {
+		t.Length += n * (len(args) - 2)
+	}
+	return t
+}
+
+// replaceType is no longer than its text where what comes in is no longer than
+// what goes out.
+func replaceType(_ *compiler, args []Expr) Type {
+	from, ok := literalText(args[1])
+	to, okTo := literalText(args[2])
+	if ok && okTo && runes(to) <= runes(from) {
+		return textType(args[0].ExprType().Length)
+	}
+	return textType(0)
+}
+
+func sha2Type(_ *compiler, args []Expr) Type {
+	n, ok := literal(args, 1)
+	if !ok {
+		return textType(128)
+	}
+	if n == 0 {
+		n = 256
+	}
+	return textType(n / 4)
+}
+
 func leftType(_ *compiler, args []Expr) Type { return cutType(args, 1) }
 
-func substringType(_ *compiler, args []Expr) Type { return cutType(args, 2) }
+func substringType(_ *compiler, args []Expr) Type {
+	t := cutType(args, 2)
+	if from, ok := literal(args, 1); ok && len(args) == 2 && from > 0 && t.Length > 0 {
+		t.Length = max(t.Length-from+1, 0)
+	}
+	return t
+}
 
 // cutType is a text of at most as many characters as args[i] says.
 func cutType(args []Expr, i int) Type {

@@ -1,6 +1,7 @@
 package algebra
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"argo/tables"
@@ -165,10 +166,7 @@ func lengthOf(t tables.Type) int {
 func arithmeticType(op string, l, r Type, divIncrement int, signedMinus bool) Type {
 	nn := l.NotNull && r.NotNull
 	if l.Kind == Null || r.Kind == Null {
-		l, r = orOther(l, r), orOther(r, l)
-	}
-	if l.Kind == Null {
-		l, r = doubleType, doubleType
+		return doubleType
 	}
 	unsigned := l.Unsigned || r.Unsigned
 	if op == "div" {
@@ -206,13 +204,6 @@ func arithmeticType(op string, l, r Type, divIncrement int, signedMinus bool) Ty
 		}
 	}
 	return t.notNull(nn && op != "/" && op != "%")
-}
-
-func orOther(t, o Type) Type {
-	if t.Kind == Null {
-		return o
-	}
-	return t
 }
 
 // commonType is the type of the values of CASE, COALESCE, UNION and their like
@@ -303,8 +294,11 @@ func coercibility(e Expr) int {
 		}
 		return noCollation
 	case *Call:
-		if e.Func == "collate" {
+		switch {
+		case e.Func == "collate":
 			return explicitCollation
+		case strings.HasPrefix(e.Func, "json_"):
+			return columnCollation
 		}
 	}
 	c := literalCollation

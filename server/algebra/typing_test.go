@@ -173,6 +173,7 @@ func ask(t *testing.T, db *sql.DB, expr string) string {
 		if args == "0" {
 			name = "null"
 		}
+	case "double":
 	default:
 		name = base
 	}
