@@ -139,8 +139,10 @@ func New(o Options) (*Engine, error) {
 
 	builder := analyzer.NewBuilder(&provider{e}).AddOverrides(sql.EngineOverrides{Builder: sql.BuilderOverrides{Parser: parser{sql.NewMysqlParser()}}})
 	for _, rule := range analyzer.OnceBeforeDefault {
-		if rule.Id.String() == "applyDefaultSelectLimit" {
-			builder.RemoveOnceBeforeRule(rule.Id) // rootRule does it, for the root alone
+		switch rule.Id.String() {
+		case "applyDefaultSelectLimit", // rootRule does it, for the root alone
+			"validateGroupBy": // compileRule runs it
+			builder.RemoveOnceBeforeRule(rule.Id)
 		}
 	}
 	algebra.Configure(builder)

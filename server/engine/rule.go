@@ -111,7 +111,7 @@ func maySet(n *plan.Set) error {
 // for its subqueries; so a plan is always compiled with what inner fires have
 // replaced put back, and what cannot be compiled alone is said only when it
 // runs alone.
-func compileRule(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, _ *plan.Scope, _ analyzer.RuleSelector, flags *sql.QueryFlags) (sql.Node, transform.TreeIdentity, error) {
+func compileRule(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, scope *plan.Scope, sel analyzer.RuleSelector, flags *sql.QueryFlags) (sql.Node, transform.TreeIdentity, error) {
 	e := engineOf(a)
 	if e == nil {
 		return n, transform.SameTree, nil
@@ -123,12 +123,60 @@ func compileRule(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, _ *plan.Sco
 		}
 		return out, transform.NewTree, nil
 	}
+	if err := onlyFullGroupBy(ctx, a, n, scope, sel, flags); err != nil {
+		return n, transform.SameTree, err
+	}
 	out, same, err := e.substitute(ctx, n)
 	if err != nil || same {
 		return n, transform.SameTree, sqlError(ctx, err)
 	}
 	flags.Unset(sql.QFlagMax1Row) // a guess of GMS's that its own rules take back for a UNION
 	return out, transform.NewTree, nil
+}
+
+// groupByRule is GMS's check of ONLY_FULL_GROUP_BY.
+var groupByRule = func() analyzer.Rule {
+	for _, r := range analyzer.OnceBeforeDefault {
+		if r.Id.String() == "validateGroupBy" {
+			return r
+		}
+	}
+	return analyzer.Rule{}
+}()
+
+// onlyFullGroupBy runs GMS's check with what no row changes taken for a
+// constant: GMS refuses NOW() beside an aggregate. Subqueries in expressions
+// are checked with the statement, since GMS comes to them when it is too late.
+func onlyFullGroupBy(ctx *sql.Context, a *analyzer.Analyzer, n sql.Node, scope *plan.Scope, sel analyzer.RuleSelector, flags *sql.QueryFlags) error {
+	if groupByRule.Apply == nil || !analyzer.FlagIsSet(flags, sql.QFlagAggregation) || !relational(n) || describes(ctx, n) {
+		return nil
+	}
+	var inner []sql.Node
+	soft, _, err := transform.NodeExprsWithOpaque(ctx, n, func(_ *sql.Context, x sql.Expression) (sql.Expression, transform.TreeIdentity, error) {
+		switch x := x.(type) {
+		case *plan.Subquery:
+			inner = append(inner, x.Query)
+			return x, transform.SameTree, nil
+		case *expression.GetField, *expression.Star, *expression.Literal, sql.Aggregation:
+			return x, transform.SameTree, nil
+		}
+		if len(x.Children()) > 0 {
+			return x, transform.SameTree, nil
+		}
+		return expression.NewLiteral(nil, types.Null), transform.NewTree, nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, _, err := groupByRule.Apply(ctx, a, soft, scope, sel, flags); err != nil {
+		return err
+	}
+	for _, q := range inner {
+		if err := onlyFullGroupBy(ctx, a, q, scope, sel, flags); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // substitute gives n with every outermost relation over Argo tables replaced.
@@ -226,11 +274,9 @@ func (e *Engine) compile(ctx *sql.Context, n sql.Node) (*compiled, error) {
 		case *algebra.Foreign:
 			c.leaves, c.idle[r] = append(c.leaves, r), idle
 		case *algebra.Project:
-			for i, x := range r.Exprs {
-				if col, ok := x.(*algebra.Col); ok && booleans[col.ID] {
-					booleans[r.Cols[i].ID] = true
-				}
-			}
+			pass(booleans, r.Cols, r.Exprs)
+		case *algebra.Aggregate:
+			pass(booleans, r.KeyCols, r.Keys)
 		}
 	})
 	if err != nil {
@@ -238,6 +284,15 @@ func (e *Engine) compile(ctx *sql.Context, n sql.Node) (*compiled, error) {
 	}
 	c.schema = resultSchema(st, booleans)
 	return c, nil
+}
+
+// pass marks the columns that are booleans as they are.
+func pass(booleans map[algebra.ColID]bool, to []algebra.Column, from []algebra.Expr) {
+	for i, x := range from {
+		if col, ok := x.(*algebra.Col); ok && booleans[col.ID] {
+			booleans[to[i].ID] = true
+		}
+	}
 }
 
 // bind finds the table of a Scan.
