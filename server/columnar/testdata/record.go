@@ -53,7 +53,8 @@ func main() {
 			columns = len(fields)
 			defs := make([]string, columns)
 			for i, f := range fields {
-				name, t, _ := strings.Cut(f, " ")
+				at := strings.LastIndexByte(f, ' ')
+				name, t := f[:at], f[at+1:]
 				if m, ok := types[t]; ok {
 					t = m
 				}

@@ -172,7 +172,7 @@ func (r *renderer) round(f frag, scale int) frag {
 	if t.Kind == algebra.Time {
 		return value(call("argo_round_micros", f.sql, n), t)
 	}
-	return value(call("make_timestamp", call("argo_round_micros", call("epoch_us", f.sql), n)), t)
+	return value(call("argo_round_datetime", f.sql, n), t)
 }
 
 // date converts to DATE; what is none is NULL.

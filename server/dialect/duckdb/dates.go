@@ -251,7 +251,11 @@ func strftime(format string) (string, bool) {
 // DATE stays one under units of days and more, a text stays a text.
 func dateAdd(sign int64) renderCall {
 	return func(r *renderer, c *algebra.Call) frag {
-		x, n, unit := r.expr(c.Args[0]).plain(), r.expr(c.Args[1]).plain(), r.unit(c.Args[2])
+		by := c.Args[1]
+		if cast, ok := by.(*algebra.Cast); ok && cast.Implied && cast.In.ExprType().Kind == algebra.Double {
+			by = cast.In // MySQL cuts a fraction of microseconds, a DECIMAL would round it
+		}
+		x, n, unit := r.expr(c.Args[0]).plain(), r.expr(by).plain(), r.unit(c.Args[2])
 		_, compound := compoundUnits[unit]
 		if _, simple := unitMicros[unit]; !simple && !compound && unitMonths[unit] == 0 {
 			return r.unsupported("the interval unit %s is not supported", strings.ToUpper(unit))
@@ -259,7 +263,7 @@ func dateAdd(sign int64) renderCall {
 		n = n.settled()
 		isText := compound || unit == "second" && n.t.Kind != algebra.Int || n.t.Kind == algebra.Text
 		amount := func() string { // as text for what reads fields and fractions
-			if isText || n.t.Kind == algebra.Double && unit == "second" {
+			if isText {
 				return r.text(n).sql
 			}
 			return castTo(r.signed(n), "VARCHAR")
@@ -277,11 +281,11 @@ func dateAdd(sign int64) renderCall {
 		if isText {
 			f.sql = call("argo_date_add", at, amount(), textLiteral(unit), signed)
 		} else {
-			by := r.signed(n)
+			whole := r.signed(n)
 			if sign < 0 {
-				by = "-" + by
+				whole = "-" + whole
 			}
-			f.sql = call("argo_add", at, by, textLiteral(unit))
+			f.sql = call("argo_add", at, whole, textLiteral(unit))
 		}
 		if c.Type.Kind == algebra.Date {
 			f.sql = castTo(f.sql, "DATE")

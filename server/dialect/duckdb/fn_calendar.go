@@ -218,7 +218,7 @@ func parseInterval(s, unit string, sign int64) (interval, error) {
 	fields, ok := compoundUnits[unit]
 	if !ok {
 		if unit == "second" {
-			u := clampDecimal(leadingNumber(s), 18, 6).Int64()
+			u := cutDecimal(leadingNumber(s), 18, 6).Int64()
 			return interval{micros: sign * u}, nil
 		}
 		return simpleInterval(sign*max(leadingInt(s), -math.MaxInt64), unit)

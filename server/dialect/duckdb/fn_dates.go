@@ -24,7 +24,10 @@ var dateFunctions = []Function{
 	// argo_datetime(text, fractional digits), argo_time(text, fractional digits).
 	{Name: "argo_datetime", Args: []ValueKind{Varchar, BigInt}, Result: Timestamp, Eval: func(a []Value) (Value, error) {
 		p, ok := parseDateTime(a[0].Text)
-		return orNull(Value{Int: roundMicros(p.micros(), a[1].Int)}, ok)
+		if !ok {
+			return nothing()
+		}
+		return instant(roundMicros(p.micros(), a[1].Int))
 	}},
 	{Name: "argo_time", Args: []ValueKind{Varchar, BigInt}, Result: BigInt, Eval: func(a []Value) (Value, error) {
 		t, ok := parseTime(a[0].Text)
@@ -46,6 +49,9 @@ var dateFunctions = []Function{
 	// argo_round_micros(µs, fractional digits) rounds half up, as a stored DATETIME does.
 	{Name: "argo_round_micros", Args: []ValueKind{BigInt, BigInt}, Result: BigInt, Eval: func(a []Value) (Value, error) {
 		return integer(roundMicros(a[0].Int, a[1].Int))
+	}},
+	{Name: "argo_round_datetime", Args: []ValueKind{Timestamp, BigInt}, Result: Timestamp, Eval: func(a []Value) (Value, error) {
+		return instant(roundMicros(a[0].Int, a[1].Int))
 	}},
 	{Name: "argo_clamp_time", Args: []ValueKind{BigInt}, Result: BigInt, Eval: func(a []Value) (Value, error) {
 		return integer(clampTime(a[0].Int))
@@ -193,6 +199,11 @@ var dateFunctions = []Function{
 		y, ydate, ok2 := parseEither(a[1].Text)
 		return orNull(Value{Int: clampTime(x - y)}, ok && ok2 && xdate == ydate)
 	}},
+}
+
+// instant is NULL where it is beyond the year 9999.
+func instant(micros int64) (Value, error) {
+	return orNull(Value{Int: micros}, micros < (maxDay+1)*dayMicros)
 }
 
 const (
@@ -405,7 +416,7 @@ func parseTime(s string) (int64, bool) {
 			return p.clock(), true
 		}
 	}
-	if s == "" || !isDigit(s[0]) {
+	if s == "" || !isDigit(s[0]) && (s[0] != '.' || len(s) == 1 || !isDigit(s[1])) {
 		return 0, false
 	}
 	next := func() int64 {
@@ -442,6 +453,10 @@ func parseTime(s string) (int64, bool) {
 	u := min(v[0]*24+v[1], 900)*3600e6 + v[2]*60e6 + v[3]*1e6
 	if len(s) > 1 && s[0] == '.' {
 		u += fraction(s[1:])
+		s = strings.TrimLeft(s[1:], "0123456789")
+	}
+	if len(s) > 1 && s[0]|0x20 == 'e' && (isDigit(s[1]) || len(s) > 2 && (s[1] == '+' || s[1] == '-') && isDigit(s[2])) {
+		return 0, false // a number with an exponent is no time
 	}
 	if negative {
 		u = -u

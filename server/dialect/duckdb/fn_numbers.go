@@ -63,11 +63,12 @@ var numberFunctions = []Function{
 	{Name: "argo_mod", Args: []ValueKind{Exact, Exact, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
 		return divMod(a, func(_, r *big.Int) *big.Int { return r })
 	}},
-	// argo_round_digits(x, n) rounds the last n digits to zeros; argo_cut_digits cuts them.
-	{Name: "argo_round_digits", Args: []ValueKind{Exact, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
+	// argo_round_digits(x, scale, n) keeps n digits after the point and rounds the
+	// rest to zeros; argo_cut_digits cuts it.
+	{Name: "argo_round_digits", Args: []ValueKind{Exact, BigInt, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
 		return huge(zeroDigits(a, false))
 	}},
-	{Name: "argo_cut_digits", Args: []ValueKind{Exact, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
+	{Name: "argo_cut_digits", Args: []ValueKind{Exact, BigInt, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
 		return huge(zeroDigits(a, true))
 	}},
 	{Name: "argo_round", Args: []ValueKind{Double, BigInt}, Result: Double, Eval: func(a []Value) (Value, error) {
@@ -78,11 +79,12 @@ var numberFunctions = []Function{
 	}},
 	// argo_format and argo_format_double are FORMAT(x, d) in en_US.
 	{Name: "argo_format", Args: []ValueKind{Varchar, BigInt}, Result: Varchar, Eval: func(a []Value) (Value, error) {
-		return text(formatNumber(a[0].Text, a[1].Int))
+		return text(formatNumber(a[0].Text, a[1].Int, false))
 	}},
 	{Name: "argo_format_double", Args: []ValueKind{Double, BigInt}, Result: Varchar, Eval: func(a []Value) (Value, error) {
 		d := min(max(a[1].Int, 0), 30)
-		return text(formatNumber(strconv.FormatFloat(roundDouble(a[0].Float, d, math.RoundToEven), 'f', -1, 64), d))
+		f := roundDouble(a[0].Float, d, math.RoundToEven)
+		return text(formatNumber(strconv.FormatFloat(f, 'f', -1, 64), d, math.Signbit(f)))
 	}},
 	{Name: "argo_conv", Args: []ValueKind{Varchar, BigInt, BigInt}, Result: Varchar, Eval: func(a []Value) (Value, error) {
 		return conv(a[0].Text, a[1].Int, a[2].Int)
@@ -187,10 +189,10 @@ func leadingInt(s string) int64 {
 		return math.MinInt64
 	case negative:
 		return -int64(u)
-	case err != nil || u > math.MaxInt64:
-		return math.MaxInt64
+	case err != nil:
+		return -1
 	}
-	return int64(u)
+	return int64(u) // the bits of an unsigned one, as MySQL
 }
 
 func leadingUint(s string) uint64 {
@@ -258,12 +260,12 @@ func roundDigits(v *big.Int, n int64, cut bool) *big.Int {
 }
 
 func zeroDigits(a []Value, cut bool) *big.Int {
-	v := big128(a[0])
-	if a[1].Int <= 0 {
+	v, drop := big128(a[0]), a[1].Int-min(max(a[2].Int, -1000), 1000)
+	if drop <= 0 {
 		return v
 	}
-	q := roundDigits(v, a[1].Int, cut)
-	return q.Mul(q, pow10(min(a[1].Int, 100)))
+	q := roundDigits(v, drop, cut)
+	return q.Mul(q, pow10(min(drop, 100)))
 }
 
 // clamp saturates to p digits, as MySQL's casts do.
@@ -278,7 +280,13 @@ func clamp(v *big.Int, p int64) *big.Int {
 	return v
 }
 
-func clampDecimal(number string, p, s int64) *big.Int {
+// clampDecimal reads a number as DECIMAL(p,s), unscaled, rounding; cutDecimal
+// cuts the digits that are too many.
+func clampDecimal(number string, p, s int64) *big.Int { return readDecimal(number, p, s, false) }
+
+func cutDecimal(number string, p, s int64) *big.Int { return readDecimal(number, p, s, true) }
+
+func readDecimal(number string, p, s int64, cut bool) *big.Int {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
 	e, _ := strconv.ParseInt(exponent, 10, 32)
 	whole, fraction, _ := strings.Cut(mantissa, ".")
@@ -289,7 +297,7 @@ func clampDecimal(number string, p, s int64) *big.Int {
 	if v.Sign() != 0 && e > 100 {
 		e = 100 // saturates anyway
 	}
-	return clamp(roundDigits(v, int64(len(fraction))-e-s, false), p)
+	return clamp(roundDigits(v, int64(len(fraction))-e-s, cut), p)
 }
 
 // divide has a fast path for what fits into 64 bits, which is nearly all.
@@ -373,7 +381,8 @@ func roundDouble(f float64, d int64, round func(float64) float64) float64 {
 }
 
 // formatNumber rounds half away from zero to d digits and groups by thousands.
-func formatNumber(number string, d int64) string {
+// negative keeps the sign of what is rounded to zero.
+func formatNumber(number string, d int64, negative bool) string {
 	d = min(max(d, 0), 30)
 	v := clampDecimal(leadingNumber(number), 80, d)
 	digits := new(big.Int).Abs(v).String()
@@ -382,7 +391,7 @@ func formatNumber(number string, d int64) string {
 	}
 	whole, fraction := digits[:len(digits)-int(d)], digits[len(digits)-int(d):]
 	var out strings.Builder
-	if v.Sign() < 0 {
+	if v.Sign() < 0 || negative {
 		out.WriteByte('-')
 	}
 	for i, b := range []byte(whole) {

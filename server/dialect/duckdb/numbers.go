@@ -148,7 +148,7 @@ func cutDigits(r *renderer, c *algebra.Call, double, exact string) frag {
 		if t.Kind != algebra.Int {
 			t = f.t
 		}
-		return value(castTo(call(exact, f.sql, "-"+sql), TypeName(t)), t)
+		return value(castTo(call(exact, f.sql, "0", sql), TypeName(t)), t)
 	}
 	scale := f.t.Scale
 	if constant {
@@ -156,9 +156,9 @@ func cutDigits(r *renderer, c *algebra.Call, double, exact string) frag {
 		if exact == "argo_round_digits" && n >= 0 {
 			return value(castTo(f.sql, fmt.Sprintf("DECIMAL(38,%d)", want)), decimalT(want))
 		}
-		return unscaled(call(exact, f.sql, intLiteral(int64(scale)-n)), scale).rescaled(want)
+		return unscaled(call(exact, f.sql, fmt.Sprint(scale), sql), scale).rescaled(want)
 	}
-	g := unscaled(call(exact, f.sql, fmt.Sprintf("%d - greatest(least(%s, 1000), -1000)", scale, sql)), scale)
+	g := unscaled(call(exact, f.sql, fmt.Sprint(scale), sql), scale)
 	g.declared = f.declared
 	return g
 }

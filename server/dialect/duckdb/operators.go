@@ -84,6 +84,12 @@ func arithmetic(r *renderer, c *algebra.Call) frag {
 		}
 		return 0
 	}
+	// DuckDB multiplies and adds what has 18 digits or less in 64 bits.
+	if t.Kind == algebra.Decimal && t.Precision > 18 && a.t.Kind == algebra.Decimal && strings.Contains("+-*", c.Func) {
+		a.sql = castTo(a.sql, fmt.Sprintf("DECIMAL(38,%d)", a.t.Scale))
+	} else if t.Kind == algebra.Decimal && t.Precision > 18 && b.t.Kind == algebra.Decimal && strings.Contains("+-*", c.Func) {
+		b.sql = castTo(b.sql, fmt.Sprintf("DECIMAL(38,%d)", b.t.Scale))
+	}
 	switch c.Func {
 	case "/":
 		scale := t.Scale
