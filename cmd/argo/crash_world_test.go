@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,8 @@ import (
 
 	"argo/tables"
 	"argo/tables/market"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // crashWorld knows the truth that the gateway is measured against.
@@ -113,14 +116,20 @@ func (w *crashWorld) compare(ctx context.Context, db *sql.DB, days tables.Days) 
 func (w *crashWorld) fetch(ctx context.Context, db *sql.DB) {
 	for {
 		to := w.today().Add(-1 - rand.IntN(60))
-		if w.compare(ctx, db, tables.Days{From: to.Add(-rand.IntN(20)), To: to}) != nil {
+		if err := w.compare(ctx, db, tables.Days{From: to.Add(-rand.IntN(20)), To: to}); gone(err) {
 			return
 		}
 		// Make the next fetch cold again now and then, as a second table does.
-		if _, err := db.ExecContext(ctx, "SET argo_max_age = '1ms'"); err != nil {
+		if _, err := db.ExecContext(ctx, "SET argo_max_age = '1ms'"); gone(err) {
 			return
 		}
 	}
+}
+
+// gone says that the gateway died, and did not merely answer with an error.
+func gone(err error) bool {
+	var answered *mysql.MySQLError
+	return err != nil && !errors.As(err, &answered)
 }
 
 // act pauses, enables and budgets the campaign until the gateway dies.
@@ -135,7 +144,7 @@ func (w *crashWorld) act(ctx context.Context, db *sql.DB) {
 		case 2:
 			_, err = db.ExecContext(ctx, "CALL google_ads.set_budget(?, ?)", w.campaign.ID, 50000+1000*rand.IntN(1000))
 		}
-		if err != nil && !strings.Contains(err.Error(), "in flight") {
+		if gone(err) {
 			return
 		}
 	}
@@ -182,18 +191,20 @@ func (w *crashWorld) inspect(ctx context.Context, db *sql.DB, when string) {
 // vendor recorded.
 func (w *crashWorld) settle(ctx context.Context, db *sql.DB) {
 	w.t.Helper()
-	const open = "SELECT COUNT(*) FROM argo.runs WHERE state IN ('proposed','executing','unknown','succeeded')"
+	const open = "SELECT COUNT(*), MIN(CONCAT_WS(' ', run_id, state, field, read_back, note)) FROM argo.runs" +
+		" WHERE state IN ('proposed','executing','unknown','succeeded')"
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		var n int
-		if err := db.QueryRowContext(ctx, open).Scan(&n); err != nil {
+		var first sql.NullString
+		if err := db.QueryRowContext(ctx, open).Scan(&n, &first); err != nil {
 			w.t.Fatal(err)
 		}
 		if n == 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%d runs are still open", n)
+			w.t.Fatalf("%d runs are still open, one of them %s", n, first.String)
 		}
 		<-time.After(50 * time.Millisecond)
 	}

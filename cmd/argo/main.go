@@ -69,7 +69,6 @@ Tables, columns with their units, cache segments, statements and changes are
 themselves tables, in the database argo.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
 	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), sourcesCommand(), versionCommand())
