@@ -175,6 +175,32 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+func TestWithoutAssignments(t *testing.T) {
+	for query, want := range map[string]string{
+		"SELECT 1":                           "SELECT 1",
+		"SET @a := 1":                        "SET @a := 1",
+		"SELECT @a:=x+1 AS y, @a * 2 FROM t": "SELECT x + 1 AS y, (x + 1) * 2 FROM t",
+		"SELECT CASE d WHEN 'a:=' THEN @dt:= IF(n=1,(-7), (-2)) ELSE @dt:=(-4)END AS k, CAST(CASE WHEN @dt >= 3 THEN @s:=5 ELSE IF(a IS NULL, @s:=7, @s:=n) END AS UNSIGNED) AS z, IFNULL(@s, @dt) w FROM t WHERE x = 1": "SELECT CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END AS k, CAST(CASE WHEN (CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END) >= 3 THEN 5 ELSE IF(a IS NULL, 7, n ) END AS UNSIGNED) AS z, IFNULL((CASE WHEN (CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END) >= 3 THEN 5 ELSE IF(a IS NULL, 7, n ) END), (CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END)) w FROM t WHERE x = 1",
+		// What cannot be said without the variable stays.
+		"SELECT @s := @s + x FROM t":                            "",
+		"SELECT @s := 1, @s := 2 FROM t":                        "",
+		"SELECT @s := x FROM t WHERE @s > 1":                    "",
+		"SELECT CASE WHEN a THEN @s := 1 END, @s FROM t":        "",
+		"SELECT CASE WHEN a THEN @s := 1 ELSE 2 END, @s FROM t": "",
+		"SELECT IF(a, @s := 1, @r := 2) FROM t":                 "",
+		"SELECT 1 + (@s := 1) FROM t":                           "",
+		"SELECT x FROM (SELECT @s := 1) y":                      "",
+	} {
+		if want == "" {
+			want = query
+		}
+		squeeze := strings.NewReplacer(" ", "")
+		if got := withoutAssignments(query); squeeze.Replace(got) != squeeze.Replace(want) {
+			t.Errorf("%s\nbecomes\n%s\nwant\n%s", query, got, want)
+		}
+	}
+}
+
 func TestResultTypes(t *testing.T) {
 	for _, c := range []struct {
 		t    algebra.Type

@@ -58,6 +58,7 @@ func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
 
 // ComQuery implements mysql.Handler.
 func (h *handler) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
+	query = withoutAssignments(query)
 	return h.run(ctx, c, query, func(ctx context.Context) error {
 		return h.Handler.ComQuery(ctx, c, query, plain(callback))
 	})
@@ -82,6 +83,7 @@ func (h *handler) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string
 	if rest, ok := strings.CutPrefix(query, endOfCall); ok {
 		return rest, callback(&sqltypes.Result{}, rest != "")
 	}
+	query = withoutAssignments(query)
 	fields := false
 	noted := func(r *sqltypes.Result, more bool) error {
 		fields = fields || len(r.Fields) > 0
