@@ -141,7 +141,9 @@ func TestKill9(t *testing.T) {
 	}
 	now := time.Now().UTC()
 	world := market.New(market.Options{Seed: 9, Clock: frozen(now)})
-	v := &vendor{sim: googleadssim.New(world, demoGoogle(world))}
+	o := demoGoogle(world)
+	o.Operations, o.CustomerRate, o.DeveloperRate = -1, -1, -1 // a budget does not fill up on a clock that stands
+	v := &vendor{sim: googleadssim.New(world, o)}
 	api := httptest.NewServer(v)
 	defer api.Close()
 

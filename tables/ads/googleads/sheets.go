@@ -85,11 +85,13 @@ func performance(own ...field) []field {
 	)
 }
 
+// campaignAttributes of a row of performance. What changes while a day stays
+// settled is not among them, but for the name, which says so: a status from
+// the day of the fetch would be taken for today's; the table campaigns has it.
 func campaignAttributes() []field {
 	return []field{
 		id("campaign_id", "campaign.id", "Campaign"),
 		text("campaign_name", "campaign.name", "Name of the campaign when the row was read"),
-		word("campaign_status", "campaign.status", "ENABLED, PAUSED or REMOVED when the row was read", statusWords...),
 		word("advertising_channel_type", "campaign.advertising_channel_type", "SEARCH, DISPLAY, VIDEO, SHOPPING, PERFORMANCE_MAX, DEMAND_GEN …", channelWords...),
 	}
 }
