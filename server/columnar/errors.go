@@ -60,6 +60,9 @@ func broken(ctx context.Context, message string, files []string) error {
 	case has("More than one row returned by a subquery"):
 		return &fault.Error{Kind: fault.Invalid, Message: "Subquery returns more than 1 row", Err: errors.Join(ErrSubqueryRows, cause)}
 	}
+	if f := fileOf(message, files); f != "" && strings.HasPrefix(kind, "Permission") {
+		return &fault.Error{Kind: fault.Config, Message: "the file " + f + " is outside of the folders that may be read", Err: cause}
+	}
 	if f := fileOf(message, files); f != "" && !strings.HasPrefix(kind, "Out of Range") {
 		return &fault.Error{Kind: fault.Broken, Message: "the file " + f + " cannot be read", Err: cause,
 			Hint: "it is missing, not Parquet, or torn: replace or remove it"}

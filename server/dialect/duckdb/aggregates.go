@@ -151,6 +151,10 @@ func (r *renderer) agg(a aggCall, over string) frag {
 	case "json_arrayagg":
 		return value("'[' || string_agg(coalesce("+r.json(args[0], false)+", 'null'), ', ')"+over+" || ']'", jsonT)
 	}
+	if a.name == "json_objectagg" && len(args) == 2 {
+		pair := call("argo_json_quote", r.text(args[0]).sql) + " || ': ' || coalesce(" + r.json(args[1], false) + ", 'null')"
+		return value(call("argo_json", "'{' || string_agg("+pair+", ', ')"+over+" || '}'"), jsonT)
+	}
 	return r.unsupported("the aggregate %s is not supported", strings.ToUpper(a.name))
 }
 

@@ -385,6 +385,9 @@ func ciText(t algebra.Type) bool { return t.Kind == algebra.Text && t.Collation 
 // key gives what the value compares, groups and sorts by.
 func (r *renderer) key(f frag) string {
 	f = f.plain()
+	if f.t.Kind == algebra.JSON {
+		return call("argo_json_key", f.sql)
+	}
 	if !ciText(f.t) {
 		return f.sql
 	}

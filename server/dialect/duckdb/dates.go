@@ -225,6 +225,9 @@ func dateFormat(r *renderer, c *algebra.Call) frag {
 			return textResult(c, call("strftime", x.sql, textLiteral(f)))
 		}
 	}
+	if x.t.Kind == algebra.Date {
+		return textResult(c, call("argo_day_format", x.sql, format.sql))
+	}
 	return textResult(c, call("argo_date_format", r.datetime(x).sql, format.sql))
 }
 
@@ -276,16 +279,21 @@ func dateAdd(sign int64) renderCall {
 			u := "(" + r.time(x).sql + " + " + call("argo_interval", amount(), textLiteral(unit), signed) + ")"
 			return value(call("argo_clamp_time", u), c.Type)
 		}
+		whole := func() string {
+			if sign < 0 {
+				return "-" + r.signed(n)
+			}
+			return r.signed(n)
+		}
+		if c.Type.Kind == algebra.Date && x.t.Kind == algebra.Date && !isText {
+			return value(call("argo_add_day", x.sql, whole(), textLiteral(unit)), c.Type)
+		}
 		at := r.datetime(x).sql
 		f := value("", c.Type)
 		if isText {
 			f.sql = call("argo_date_add", at, amount(), textLiteral(unit), signed)
 		} else {
-			whole := r.signed(n)
-			if sign < 0 {
-				whole = "-" + whole
-			}
-			f.sql = call("argo_add", at, whole, textLiteral(unit))
+			f.sql = call("argo_add", at, whole(), textLiteral(unit))
 		}
 		if c.Type.Kind == algebra.Date {
 			f.sql = castTo(f.sql, "DATE")

@@ -15,6 +15,7 @@ package duckdb
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"argo/server/algebra"
@@ -26,13 +27,15 @@ import (
 // be wider. rel gives the FROM item of each Scan and Foreign leaf: a relation
 // whose columns carry the table's column names. Faults: Unsupported, Invalid.
 func Render(st *algebra.Statement, rel func(r algebra.Rel) (string, error)) (string, error) {
-	r := &renderer{can: capabilities(), session: st.Session, leaf: rel, loose: map[algebra.ColID]frag{}}
+	r := &renderer{can: known(), session: st.Session, leaf: rel, loose: map[algebra.ColID]frag{}}
 	sql := r.statement(st)
 	if r.err != nil {
 		return "", r.err
 	}
 	return sql, nil
 }
+
+var known = sync.OnceValue(capabilities)
 
 // renderer keeps what one rendering knows. The first error sticks.
 type renderer struct {
@@ -44,7 +47,7 @@ type renderer struct {
 	// loose are the columns whose text has more digits than MySQL declares: an
 	// average keeps them within its own query block, and is rounded beyond it.
 	loose map[algebra.ColID]frag
-	// exactly is set where a column is read outside of the block that computed it.
+	// outside is set where a column is read outside of the block that computed it.
 	outside bool
 	// recursive are the columns of the WITH RECURSIVE being rendered, by name.
 	recursive map[string][]algebra.Column
@@ -82,7 +85,10 @@ func (r *renderer) statement(st *algebra.Statement) string {
 	if len(outs) == 0 {
 		outs = []string{"1 AS c0"}
 	}
-	return "SELECT " + strings.Join(outs, ", ") + " FROM " + q.item() + orderBy(q.order) + limit
+	order := orderBy(q.order)
+	q = q.open()
+	q.cols = strings.Join(outs, ", ")
+	return q.sql() + order + limit
 }
 
 // output is a column as the client gets it.

@@ -1,7 +1,6 @@
 package duckdb
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -74,11 +73,24 @@ func (p parts) format(f string, clock bool) (string, bool) {
 	if f == "" {
 		return "", false
 	}
-	var out strings.Builder
-	put := func(format string, a ...any) { fmt.Fprintf(&out, format, a...) }
+	out := make([]byte, 0, 2*len(f)+8)
+	put := func(width, n int) { // with leading zeros
+		for digits := width - 1; digits > 0 && n < int(pow10s[digits]); digits-- {
+			out = append(out, '0')
+		}
+		out = strconv.AppendInt(out, int64(n), 10)
+	}
+	clockText := func(hour int) {
+		put(2, hour)
+		out = append(out, ':')
+		put(2, p.minute)
+		out = append(out, ':')
+		put(2, p.second)
+	}
+	say := func(s string) { out = append(out, s...) }
 	for i := 0; i < len(f); i++ {
 		if f[i] != '%' || i+1 == len(f) {
-			out.WriteByte(f[i])
+			out = append(out, f[i])
 			continue
 		}
 		i++
@@ -88,65 +100,72 @@ func (p parts) format(f string, clock bool) (string, bool) {
 		half := (p.hour%24+11)%12 + 1
 		switch f[i] {
 		case 'Y':
-			put("%04d", p.year)
+			put(4, p.year)
 		case 'y':
-			put("%02d", p.year%100)
+			put(2, p.year%100)
 		case 'm':
-			put("%02d", p.month)
+			put(2, p.month)
 		case 'c':
-			put("%d", p.month)
+			put(1, p.month)
 		case 'M':
-			out.WriteString(time.Month(p.month).String())
+			say(time.Month(p.month).String())
 		case 'b':
-			out.WriteString(time.Month(p.month).String()[:3])
+			say(time.Month(p.month).String()[:3])
 		case 'd':
-			put("%02d", p.day)
+			put(2, p.day)
 		case 'e':
-			put("%d", p.day)
+			put(1, p.day)
 		case 'D':
-			put("%d%s", p.day, ordinal(p.day))
+			put(1, p.day)
+			say(ordinal(p.day))
 		case 'j':
-			put("%03d", p.days()-daysOf(p.year, 1, 1)+1)
+			put(3, int(p.days()-daysOf(p.year, 1, 1))+1)
 		case 'W':
-			out.WriteString(time.Weekday(p.weekday()).String())
+			say(time.Weekday(p.weekday()).String())
 		case 'a':
-			out.WriteString(time.Weekday(p.weekday()).String()[:3])
+			say(time.Weekday(p.weekday()).String()[:3])
 		case 'w':
-			put("%d", p.weekday())
+			put(1, p.weekday())
 		case 'H':
-			put("%02d", p.hour)
+			put(2, p.hour)
 		case 'k':
-			put("%d", p.hour)
+			put(1, p.hour)
 		case 'h', 'I':
-			put("%02d", half)
+			put(2, half)
 		case 'l':
-			put("%d", half)
+			put(1, half)
 		case 'i':
-			put("%02d", p.minute)
+			put(2, p.minute)
 		case 's', 'S':
-			put("%02d", p.second)
+			put(2, p.second)
 		case 'f':
-			put("%06d", p.micro)
+			put(6, p.micro)
 		case 'p':
-			out.WriteString(meridiem(p.hour))
+			say(meridiem(p.hour))
 		case 'r':
-			put("%02d:%02d:%02d %s", half, p.minute, p.second, meridiem(p.hour))
+			clockText(half)
+			say(" " + meridiem(p.hour))
 		case 'T':
-			put("%02d:%02d:%02d", p.hour, p.minute, p.second)
+			clockText(p.hour)
 		case 'U', 'u', 'V', 'v', 'X', 'x':
-			mode := map[byte]int{'U': weekFirst, 'u': weekMonday, 'V': weekFirst | weekYear, 'v': weekMonday | weekYear,
-				'X': weekFirst | weekYear, 'x': weekMonday | weekYear}[f[i]]
+			mode := weekFirst
+			if f[i] >= 'a' {
+				mode = weekMonday
+			}
+			if f[i]|0x20 != 'u' {
+				mode |= weekYear
+			}
 			w, y := p.week(mode)
 			if f[i]|0x20 == 'x' {
-				put("%04d", y)
+				put(4, y)
 			} else {
-				put("%02d", w)
+				put(2, w)
 			}
 		default:
-			out.WriteByte(f[i])
+			out = append(out, f[i])
 		}
 	}
-	return out.String(), true
+	return string(out), true
 }
 
 func ordinal(day int) string {

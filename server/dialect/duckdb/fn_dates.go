@@ -66,6 +66,11 @@ var dateFunctions = []Function{
 		s, ok := partsOf(a[0].Int).format(a[1].Text, false)
 		return orNull(Value{Text: s}, ok)
 	}},
+	// The same of a DATE: DuckDB computes it once for each day of a dictionary.
+	{Name: "argo_day_format", Args: []ValueKind{Date, Varchar}, Result: Varchar, Eval: func(a []Value) (Value, error) {
+		s, ok := partsOf(a[0].Int*dayMicros).format(a[1].Text, false)
+		return orNull(Value{Text: s}, ok)
+	}},
 	{Name: "argo_time_format", Args: []ValueKind{BigInt, Varchar}, Result: Varchar, Eval: func(a []Value) (Value, error) {
 		t := a[0].Int
 		p := parts{hour: int(abs64(t) / 3600e6), minute: int(abs64(t) / 60e6 % 60), second: int(abs64(t) / 1e6 % 60), micro: int(abs64(t) % 1e6)}
@@ -96,6 +101,18 @@ var dateFunctions = []Function{
 		}
 		p, ok := partsOf(a[0].Int).add(i)
 		return orNull(Value{Int: p.micros()}, ok)
+	}},
+	{Name: "argo_add_day", Args: []ValueKind{Date, BigInt, Varchar}, Result: Date, Eval: func(a []Value) (Value, error) {
+		i, err := simpleInterval(a[1].Int, a[2].Text)
+		if err != nil {
+			return null, err
+		}
+		if i.months == 0 {
+			d := a[0].Int + i.days
+			return orNull(Value{Int: d}, d >= -zeroDay && d <= maxDay)
+		}
+		p, ok := partsOf(a[0].Int * dayMicros).add(i)
+		return orNull(Value{Int: p.days()}, ok)
 	}},
 	// argo_interval gives the microseconds of an interval without months.
 	{Name: "argo_interval", Args: []ValueKind{Varchar, Varchar, BigInt}, Result: BigInt, Eval: func(a []Value) (Value, error) {

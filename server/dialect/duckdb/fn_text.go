@@ -6,7 +6,10 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
+	"math"
+	"net/netip"
 	"regexp"
 	"strings"
 	"unicode"
@@ -180,6 +183,45 @@ var textFunctions = []Function{
 			return text(hex.EncodeToString(h[:]))
 		}
 		return nothing()
+	}},
+	{Name: "argo_char", Args: []ValueKind{}, More: BigInt, Result: Blob, Nulls: true, Eval: func(a []Value) (Value, error) {
+		var out []byte
+		for _, v := range a {
+			if v.Null {
+				continue
+			}
+			b := binary.BigEndian.AppendUint32(nil, uint32(v.Int))
+			for len(b) > 1 && b[0] == 0 {
+				b = b[1:]
+			}
+			out = append(out, b...)
+		}
+		return text(string(out))
+	}},
+	{Name: "argo_is_ipv4", Args: []ValueKind{Varchar}, Result: Bool, Eval: func(a []Value) (Value, error) {
+		ip, err := netip.ParseAddr(a[0].Text)
+		return truth(err == nil && ip.Is4())
+	}},
+	{Name: "argo_is_ipv6", Args: []ValueKind{Varchar}, Result: Bool, Eval: func(a []Value) (Value, error) {
+		ip, err := netip.ParseAddr(a[0].Text)
+		return truth(err == nil && ip.Is6() && ip.Zone() == "")
+	}},
+	{Name: "argo_is_uuid", Args: []ValueKind{Varchar}, Result: Bool, Eval: func(a []Value) (Value, error) {
+		return truth(uuidPattern.MatchString(a[0].Text))
+	}},
+	{Name: "argo_inet_aton", Args: []ValueKind{Varchar}, Result: UBigInt, Eval: func(a []Value) (Value, error) {
+		ip, err := netip.ParseAddr(a[0].Text)
+		if err != nil || !ip.Is4() {
+			return nothing()
+		}
+		b := ip.As4()
+		return integer(int64(binary.BigEndian.Uint32(b[:])))
+	}},
+	{Name: "argo_inet_ntoa", Args: []ValueKind{BigInt}, Result: Varchar, Eval: func(a []Value) (Value, error) {
+		if a[0].Int < 0 || a[0].Int > math.MaxUint32 {
+			return nothing()
+		}
+		return text(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(a[0].Int)))).String())
 	}},
 	// argo_cut keeps at most n bytes, whole characters: group_concat_max_len.
 	{Name: "argo_cut", Args: []ValueKind{Varchar, BigInt}, Result: Varchar, Eval: func(a []Value) (Value, error) {
@@ -405,6 +447,8 @@ func soundex(s string) string {
 	}
 	return string(out)
 }
+
+var uuidPattern = regexp.MustCompile(`(?i)^(\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})$`)
 
 // regexps caches compiled patterns by flags and text.
 var regexps, _ = lru.New[string, *regexp.Regexp](512)

@@ -99,7 +99,11 @@ var texts = map[string]renderCall{
 	"quote":   textCall("argo_quote"),
 	"soundex": textCall("argo_soundex"),
 	"char": func(r *renderer, c *algebra.Call) frag {
-		return r.unsupported("CHAR(n, …) is only supported for constants")
+		codes := make([]string, len(c.Args))
+		for i, f := range r.args(c) {
+			codes[i] = r.signed(f)
+		}
+		return value(call("argo_char", codes...), binaryT)
 	},
 	"length":       func(r *renderer, c *algebra.Call) frag { return value(byteLength(r, c), bigint) },
 	"octet_length": func(r *renderer, c *algebra.Call) frag { return value(byteLength(r, c), bigint) },
@@ -153,9 +157,21 @@ var texts = map[string]renderCall{
 		return textResult(c, call("argo_regexp_replace", x.sql, p.sql, r.text(a[2]).sql, r.optional(a, 3, 1), r.optional(a, 4, 0),
 			r.regexpFlags(c, 5, ciText(x.t) || ciText(p.t))))
 	},
-	"is_ipv4": func(r *renderer, c *algebra.Call) frag {
-		return cond("coalesce(regexp_full_match(" + r.textArgs(c)[0] + ", '((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\\.|$)){4}') AND " + r.textArgs(c)[0] + " NOT LIKE '%.', false)")
+	"is_ipv4": netCheck("argo_is_ipv4"), "is_ipv6": netCheck("argo_is_ipv6"),
+	"is_uuid": func(r *renderer, c *algebra.Call) frag { return cond(call("argo_is_uuid", r.textArgs(c)[0])) },
+	"inet_aton": func(r *renderer, c *algebra.Call) frag {
+		return value(call("argo_inet_aton", r.textArgs(c)[0]), ubigint)
 	},
+	"inet_ntoa": func(r *renderer, c *algebra.Call) frag {
+		return textResult(c, call("argo_inet_ntoa", r.signed(r.expr(c.Args[0]))))
+	},
+}
+
+// netCheck is a check that is false, not NULL, for NULL.
+func netCheck(name string) renderCall {
+	return func(r *renderer, c *algebra.Call) frag {
+		return cond("coalesce(" + call(name, r.textArgs(c)[0]) + ", false)")
+	}
 }
 
 // optional is a whole number argument with a default.
