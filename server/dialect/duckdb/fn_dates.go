@@ -327,13 +327,13 @@ func parseDateTime(s string) (parts, bool) {
 func scanDateTime(s string) (p parts, fields int, ok bool) {
 	s = strings.TrimLeft(s, " \t\n\v\f\r")
 	digits := 0
-	for digits < len(s) && isDigit(s[digits]) {
+	for digits < len(s) && (isDigit(s[digits]) || s[digits] == 'T') {
 		digits++
 	}
-	if digits == 0 {
+	if s == "" || !isDigit(s[0]) {
 		return p, 0, false
 	}
-	bare := digits == len(s) || s[digits] == '.' || s[digits] == 'T' && digits >= 8
+	bare := digits == len(s) || s[digits] == '.'
 	width, yearDigits := 4, 4
 	if bare && digits != 4 && digits != 8 && digits < 14 {
 		width, yearDigits = 2, 2

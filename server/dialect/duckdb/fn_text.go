@@ -442,7 +442,7 @@ func soundex(s string) string {
 		}
 		last = code
 	}
-	for len(out) > 0 && len(out) < 4 {
+	for n := utf8.RuneCount(out); 0 < n && n < 4; n++ {
 		out = append(out, '0')
 	}
 	return string(out)

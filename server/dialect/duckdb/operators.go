@@ -304,15 +304,9 @@ func extreme(r *renderer, c *algebra.Call) frag {
 		}
 	}
 	sql := call(c.Func, parts...)
-	if ci { // the first of equal texts wins
-		order := "list_min"
-		if c.Func == "greatest" {
-			order = "list_max"
-			for i, f := range fs {
-				parts[i] = "{k: " + r.key(value(f.sql, c.Type)) + ", n: " + fmt.Sprint(len(fs)-i) + ", v: " + f.sql + "}"
-			}
-		}
-		sql = order + "([" + strings.Join(parts, ", ") + "]).v"
+	if ci { // of equal texts GREATEST takes the last, LEAST the first
+		name := map[string]string{"greatest": "list_max", "least": "list_min"}[c.Func]
+		sql = name + "([" + strings.Join(parts, ", ") + "]).v"
 	}
 	return r.like(fs[0], "CASE WHEN "+strings.Join(nulls, " OR ")+" THEN NULL ELSE "+sql+" END")
 }
