@@ -39,9 +39,9 @@ const (
 // Type of an expression or a column.
 type Type struct {
 	Kind      Kind
-	Precision int // Decimal
+	Precision int // Decimal; of an Int how many digits it can have, 0: as many as 64 bits
 	Scale     int // Decimal; fractional digits of DateTime and Time
-	Length    int // Text, Binary: characters; 0: unknown
+	Length    int // Text: characters, Binary: bytes; 0: unknown
 	Unsigned  bool
 	Bool      bool // Int that can only be 0, 1 or NULL: a condition
 	NotNull   bool
@@ -255,7 +255,8 @@ type Col struct {
 }
 
 // Lit is a constant: int64, uint64, *apd.Decimal, float64, string, []byte,
-// tables.Day (Date), time.Time in UTC (DateTime), time.Duration (Time) or nil.
+// tables.Day (Date), time.Time in UTC (DateTime), time.Duration (Time) or nil;
+// the string of a JSON is its document.
 type Lit struct {
 	Value any
 	Type  Type

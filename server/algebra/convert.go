@@ -272,7 +272,7 @@ func (c *compiler) datetime(x Expr) Expr {
 
 // comparable brings two values to comparable kinds. A constant that is no date
 // where a date is compared is error 1525 under strict, as for MySQL's
-// operators; else it is NULL, as in BETWEEN and IN.
+// operators; else, in BETWEEN, IN and CASE, it is a day before every other.
 func (c *compiler) comparable(l, r Expr, strict bool) (Expr, Expr) {
 	a, b := l.ExprType(), r.ExprType()
 	switch {
@@ -386,7 +386,7 @@ func (c *compiler) asDate(x Expr, kind Kind, strict bool) Expr {
 	d := parseDate(s)
 	if d == nil {
 		if !strict {
-			return &Lit{Type: dateType}
+			return dayLit("0001-01-01")
 		}
 		name := "DATE"
 		if kind == DateTime {

@@ -207,18 +207,19 @@ var scalarFunctions = map[string]signature{
 
 // functionNames are GMS's names for what has another name here.
 var functionNames = map[string]string{
-	"character_length": "char_length",
-	"octet_length":     "length",
-	"ceiling":          "ceil",
-	"pow":              "power",
-	"lcase":            "lower",
-	"ucase":            "upper",
-	"mid":              "substring",
-	"substr":           "substring",
-	"dayofmonth":       "day",
-	"sha":              "sha1",
-	"atan2":            "atan",
-	"json_merge":       "json_merge_preserve",
+	"character_length":   "char_length",
+	"octet_length":       "length",
+	"ceiling":            "ceil",
+	"pow":                "power",
+	"lcase":              "lower",
+	"ucase":              "upper",
+	"mid":                "substring",
+	"substr":             "substring",
+	"dayofmonth":         "day",
+	"sha":                "sha1",
+	"atan2":              "atan",
+	"json_merge":         "json_merge_preserve",
+	"uncompressedlength": "uncompressed_length",
 }
 
 // wholeType is the type of CEIL and FLOOR: BIGINT where the digits fit.
