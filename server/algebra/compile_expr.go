@@ -11,6 +11,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/expression"
 	"github.com/dolthub/go-mysql-server/sql/expression/function"
 	"github.com/dolthub/go-mysql-server/sql/plan"
+	"github.com/dolthub/go-mysql-server/sql/types"
 )
 
 // # What a dialect may rely on
@@ -93,7 +94,11 @@ func (c *compiler) expr(e sql.Expression, s *scope) Expr {
 		}
 		return c.expr(e.Child, s)
 	case *expression.BindVar:
-		return &Param{Name: e.Name, Type: gmsType(c.ctx, e.Typ)}
+		t := gmsType(c.ctx, e.Typ)
+		if t.Kind == Binary && !types.IsBinaryType(e.Typ) {
+			t = Type{Kind: Null} // GMS took the type of a list
+		}
+		return &Param{Name: e.Name, Type: t}
 	case *expression.SystemVar, *expression.UserVar, *expression.ProcedureParam:
 		return c.evaluate(e)
 	case *expression.Wrapper:
