@@ -145,17 +145,17 @@ func (s *swallow) paths() []string {
 // records is a statement log.
 type records struct {
 	mu   sync.Mutex
-	list []engine.StatementRecord
+	list []tables.Statement
 }
 
-func (r *records) Record(_ context.Context, s engine.StatementRecord) error {
+func (r *records) Add(_ context.Context, s tables.Statement) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, s)
 	return nil
 }
 
-func (r *records) last() engine.StatementRecord {
+func (r *records) last() tables.Statement {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.list[len(r.list)-1]

@@ -30,6 +30,23 @@ type Cost struct {
 	Oldest      time.Time // FetchedAt of the oldest segment used; zero where none was
 }
 
+// Statement is a statement that touched a table or called an action, after it
+// has ended: a row of argo.queries.
+type Statement struct {
+	ID       string // ULID
+	At       time.Time
+	User     string   // name@host
+	Database string   // current database
+	Text     string   // as sent; of a CALL without its arguments
+	Tables   []string // database.table, sorted; of a CALL database.procedure()
+	Elapsed  time.Duration
+	Rows     int64 // given to the client
+	Cost     Cost
+	Warnings int
+	Code     int    // MySQL error number; 0: no error
+	Error    string // its message
+}
+
 type traceKey struct{}
 
 // WithTrace gives a context that carries t.

@@ -220,7 +220,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	sys := system.Tables(system.Options{
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
 		Segments: a.db.Index().All, Accounts: a.cache.Accounts,
-		Queries: a.recentQueries, MayRead: engine.MayRead,
+		Queries: a.db.Statements().Recent, MayRead: engine.MayRead,
 		User: func(ctx context.Context) (string, bool) {
 			r, ok := engine.UserOf(ctx)
 			return r.User, ok && r.Databases == nil
@@ -228,7 +228,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	})
 	a.engine, err = engine.New(engine.Options{
 		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
-		Statements: statementLog{a.db}, MaxExecution: time.Duration(cfg.Engine.MaxExecution),
+		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution),
 		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
 	})
 	if err != nil {

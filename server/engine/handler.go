@@ -203,9 +203,9 @@ func (e *Engine) record(ctx context.Context, st *statement, database, query stri
 	if m := callName.FindStringSubmatch(query); m != nil {
 		query = m[1] + "(…)" // arguments may be secrets
 	}
-	r := StatementRecord{
+	r := tables.Statement{
 		ID: ulid.MustNewDefault(st.start).String(), User: st.who.String(), Database: database, Text: query,
-		StartedAt: st.start, Elapsed: took, Rows: st.rows, Cost: st.trace.Cost(), Warnings: len(st.trace.Warnings()),
+		At: st.start, Elapsed: took, Rows: st.rows, Cost: st.trace.Cost(), Warnings: len(st.trace.Warnings()),
 	}
 	for name := range st.touched {
 		r.Tables = append(r.Tables, name)
@@ -214,7 +214,7 @@ func (e *Engine) record(ctx context.Context, st *statement, database, query stri
 	if s, ok := failed.(*mysql.SQLError); ok {
 		r.Code, r.Error = s.Num, s.Message
 	}
-	if err := e.o.Statements.Record(ctx, r); err != nil {
+	if err := e.o.Statements.Add(ctx, r); err != nil {
 		e.o.Log.Error("a statement could not be recorded", "err", err)
 	}
 }

@@ -103,22 +103,5 @@ func UserOf(ctx context.Context) (Rights, bool) {
 
 // StatementLog keeps what statements cost.
 type StatementLog interface {
-	Record(ctx context.Context, r StatementRecord) error
-}
-
-// StatementRecord is a statement that touched an Argo table or called an
-// action, after it has ended.
-type StatementRecord struct {
-	ID        string   // ULID
-	User      string   // name@host
-	Database  string   // current database
-	Text      string   // as sent; of a CALL without its arguments
-	Tables    []string // database.table, sorted; of a CALL database.procedure()
-	StartedAt time.Time
-	Elapsed   time.Duration
-	Rows      int64 // given to the client
-	Cost      tables.Cost
-	Warnings  int
-	Code      int    // MySQL error number; 0: no error
-	Error     string // its message
+	Add(ctx context.Context, s tables.Statement) error
 }

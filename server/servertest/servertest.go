@@ -272,22 +272,18 @@ func (s *Server) open(ctx context.Context, o Options, k *configs.Connection, log
 // statements is a statement log in memory.
 type statements struct {
 	mu   sync.Mutex
-	list []system.Query
+	list []tables.Statement
 }
 
-// Record implements engine.StatementLog.
-func (l *statements) Record(_ context.Context, r engine.StatementRecord) error {
+// Add implements engine.StatementLog.
+func (l *statements) Add(_ context.Context, s tables.Statement) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.list = append(l.list, system.Query{
-		ID: r.ID, At: r.StartedAt, User: r.User, Database: r.Database, Text: r.Text, Millis: r.Elapsed.Milliseconds(), Rows: r.Rows,
-		Calls: r.Cost.Calls, RowsFetched: r.Cost.RowsFetched, Bytes: r.Cost.Bytes, CellsCached: r.Cost.CellsCached,
-		CellsMissed: r.Cost.CellsMissed, Oldest: r.Cost.Oldest, Error: r.Error,
-	})
+	l.list = append(l.list, s)
 	return nil
 }
 
-func (l *statements) recent(_ context.Context, limit int) ([]system.Query, error) {
+func (l *statements) recent(_ context.Context, limit int) ([]tables.Statement, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := slices.Clone(l.list)

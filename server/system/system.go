@@ -23,24 +23,6 @@ type Connection struct {
 	Actions           []automation.Action
 }
 
-// Query is a statement that has ended.
-type Query struct {
-	ID          string // ULID
-	At          time.Time
-	User        string // name@host
-	Database    string
-	Text        string
-	Millis      int64
-	Rows        int64 // given to the client
-	Calls       int64
-	RowsFetched int64
-	Bytes       int64
-	CellsCached int64
-	CellsMissed int64
-	Oldest      time.Time // zero where no cell was used
-	Error       string
-}
-
 // Options says where the rows come from. A nil function leaves its table empty.
 type Options struct {
 	Sources     []tables.Source
@@ -52,7 +34,7 @@ type Options struct {
 	// Accounts are those that were seen last; it makes no call.
 	Accounts func(ctx context.Context, connection string) ([]tables.Account, time.Time, error)
 	// Queries gives the newest first.
-	Queries func(ctx context.Context, limit int) ([]Query, error)
+	Queries func(ctx context.Context, limit int) ([]tables.Statement, error)
 	Ledger  automation.Ledger
 	Now     func() time.Time
 	// MayRead says whether the user behind ctx may read a database; nil: no.

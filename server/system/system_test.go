@@ -55,8 +55,8 @@ func options() system.Options {
 		Accounts: func(_ context.Context, c string) ([]tables.Account, time.Time, error) {
 			return []tables.Account{{ID: "1", Name: c, Currency: "KRW", Zone: "Asia/Seoul"}}, at, nil
 		},
-		Queries: func(context.Context, int) ([]system.Query, error) {
-			return []system.Query{{ID: "Q2", At: at, User: "anna@10.0.0.1", Text: "SELECT 1"}, {ID: "Q1", At: at, User: "bert@10.0.0.1", Text: "SELECT 'secret'"}}, nil
+		Queries: func(context.Context, int) ([]tables.Statement, error) {
+			return []tables.Statement{{ID: "Q2", At: at, User: "anna@10.0.0.1", Text: "SELECT 1"}, {ID: "Q1", At: at, User: "bert@10.0.0.1", Text: "SELECT 'secret'"}}, nil
 		},
 		Ledger:  ledger{},
 		MayRead: func(ctx context.Context, d string) bool { return d == "ads" || ctx.Value(all{}) != nil },

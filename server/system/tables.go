@@ -189,7 +189,7 @@ func (o Options) segments() tables.Table {
 }
 
 func (o Options) queries() tables.Table {
-	type T = Query
+	type T = tables.Statement
 	return sheet("queries", "Statements of late and what they cost; one who may not read every database sees his own", []string{"id"},
 		each(func(ctx context.Context) (out []T, err error) {
 			if o.Queries == nil {
@@ -212,14 +212,17 @@ func (o Options) queries() tables.Table {
 		column[T]{"user", tables.Varchar, "Who sent it, from where", func(q T) any { return q.User }},
 		column[T]{"database_name", tables.Ident, "The current database", func(q T) any { return words(q.Database) }},
 		column[T]{"statement", tables.LongText, "As sent; a CALL without its arguments", func(q T) any { return q.Text }},
-		column[T]{"milliseconds", tables.BigInt, "From arrival to the last row", func(q T) any { return q.Millis }},
+		column[T]{"touched", tables.LongText, "Tables it read and procedures it called, separated by commas", func(q T) any { return words(strings.Join(q.Tables, ", ")) }},
+		column[T]{"milliseconds", tables.BigInt, "From arrival to the last row", func(q T) any { return q.Elapsed.Milliseconds() }},
 		column[T]{"rows_returned", tables.BigInt, "Rows given to the client", func(q T) any { return q.Rows }},
-		column[T]{"calls", tables.BigInt, "Requests sent to sources", func(q T) any { return q.Calls }},
-		column[T]{"rows_fetched", tables.BigInt, "Rows that came from sources", func(q T) any { return q.RowsFetched }},
-		column[T]{"bytes_fetched", tables.BigInt, "Bytes that came from sources", func(q T) any { return q.Bytes }},
-		column[T]{"cells_cached", tables.BigInt, "Cells (one account, one day) that the cache answered", func(q T) any { return q.CellsCached }},
-		column[T]{"cells_fetched", tables.BigInt, "Cells that were fetched", func(q T) any { return q.CellsMissed }},
-		column[T]{"oldest_data_at", tables.Timestamp, "When the oldest cell of the answer was read from its source (UTC)", func(q T) any { return moment(q.Oldest) }},
+		column[T]{"calls", tables.BigInt, "Requests sent to sources", func(q T) any { return q.Cost.Calls }},
+		column[T]{"rows_fetched", tables.BigInt, "Rows that came from sources", func(q T) any { return q.Cost.RowsFetched }},
+		column[T]{"bytes_fetched", tables.BigInt, "Bytes that came from sources", func(q T) any { return q.Cost.Bytes }},
+		column[T]{"cells_cached", tables.BigInt, "Cells (one account, one day) that the cache answered", func(q T) any { return q.Cost.CellsCached }},
+		column[T]{"cells_fetched", tables.BigInt, "Cells that were fetched", func(q T) any { return q.Cost.CellsMissed }},
+		column[T]{"oldest_data_at", tables.Timestamp, "When the oldest cell of the answer was read from its source (UTC)", func(q T) any { return moment(q.Cost.Oldest) }},
+		column[T]{"warnings", tables.BigInt, "Warnings it gave: accounts that are missing from the answer, stale data", func(q T) any { return int64(q.Warnings) }},
+		column[T]{"error_code", tables.BigInt, "MySQL error number; 0 where it succeeded", func(q T) any { return int64(q.Code) }},
 		column[T]{"error", tables.LongText, "What it failed with", func(q T) any { return words(q.Error) }},
 	)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -85,16 +86,17 @@ func TestStatements(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "state.db")
 	log := open(t, path).Statements()
-	full := sqlite.Statement{ID: "q0", At: at(0), User: "demo", Client: "127.0.0.1:5", Database: "google_ads", Text: "SELECT ?\n", Millis: 12, Rows: 3,
-		Calls: 2, RowsFetched: 100, Bytes: 5000, CellsCached: 7, CellsMissed: 8, Oldest: at(-60), Error: "no"}
+	full := tables.Statement{ID: "q0", At: at(0), User: "demo@127.0.0.1", Database: "google_ads", Text: "SELECT ?\n", Elapsed: 12 * time.Millisecond, Rows: 3,
+		Tables: []string{"google_ads.campaigns", "lake.orders"}, Warnings: 1, Code: 1105, Error: "no",
+		Cost: tables.Cost{Calls: 2, RowsFetched: 100, Bytes: 5000, CellsCached: 7, CellsMissed: 8, Oldest: at(-60)}}
 	if err := log.Add(ctx, full); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Add(ctx, sqlite.Statement{ID: "q1", At: at(1)}); err != nil {
+	if err := log.Add(ctx, tables.Statement{ID: "q1", At: at(1)}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := open(t, path).Statements().Recent(ctx, 0)
-	if err != nil || len(got) != 2 || got[1] != full || got[0] != (sqlite.Statement{ID: "q1", At: at(1)}) {
+	if err != nil || len(got) != 2 || !reflect.DeepEqual(got[1], full) || !reflect.DeepEqual(got[0], tables.Statement{ID: "q1", At: at(1)}) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if got, _ = log.Recent(ctx, 1); len(got) != 1 || got[0].ID != "q1" {
@@ -105,7 +107,7 @@ func TestStatements(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for j := range 30 {
-				if err := log.Add(ctx, sqlite.Statement{ID: fmt.Sprint(i, j), At: at(j)}); err != nil {
+				if err := log.Add(ctx, tables.Statement{ID: fmt.Sprint(i, j), At: at(j)}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -197,13 +199,13 @@ func TestEndedContext(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "state.db"))
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
-	if err := db.Statements().Add(ctx, sqlite.Statement{ID: "q"}); err == nil {
+	if err := db.Statements().Add(ctx, tables.Statement{ID: "q"}); err == nil {
 		t.Error("a write under an ended context")
 	}
 	if _, err := db.Statements().Recent(ctx, 0); err == nil {
 		t.Error("a read under an ended context")
 	}
-	if err := db.Statements().Add(context.Background(), sqlite.Statement{ID: "q"}); err != nil {
+	if err := db.Statements().Add(context.Background(), tables.Statement{ID: "q"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -249,7 +251,7 @@ func work(path, name string) error {
 			}
 			fmt.Println(to, id)
 		}
-		if err := db.Statements().Add(ctx, sqlite.Statement{ID: id, At: at(n)}); err != nil {
+		if err := db.Statements().Add(ctx, tables.Statement{ID: id, At: at(n)}); err != nil {
 			return err
 		}
 	}
@@ -394,7 +396,7 @@ func BenchmarkAdvance(b *testing.B) {
 func BenchmarkStatement(b *testing.B) {
 	log := open(b, filepath.Join(b.TempDir(), "state.db")).Statements()
 	for b.Loop() {
-		if err := log.Add(context.Background(), sqlite.Statement{ID: "q", Text: strings.Repeat("x", 500)}); err != nil {
+		if err := log.Add(context.Background(), tables.Statement{ID: "q", Text: strings.Repeat("x", 500)}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,30 +3,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
+
+	"argo/tables"
 )
 
 // statements that the log keeps.
 const statements = 10_000
-
-// Statement is one entry of the log, a row of argo.queries.
-type Statement struct {
-	ID          string // ULID
-	At          time.Time
-	User        string
-	Client      string
-	Database    string
-	Text        string // without literals where they are secret: the caller's care
-	Millis      int64
-	Rows        int64 // given to the client
-	Calls       int64 // HTTP requests sent to sources
-	RowsFetched int64
-	Bytes       int64
-	CellsCached int64
-	CellsMissed int64
-	Oldest      time.Time // of the segments used; zero where none was
-	Error       string
-}
 
 // StatementLog keeps the newest 10,000 statements. It is safe for concurrent
 // use.
@@ -36,12 +20,13 @@ type StatementLog struct {
 }
 
 // Add appends a statement and lets the oldest go. It waits for no disk.
-func (l *StatementLog) Add(ctx context.Context, s Statement) error {
+func (l *StatementLog) Add(ctx context.Context, s tables.Statement) error {
 	return l.db.write(ctx, l.db.relaxed, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `INSERT INTO statements (id, at, user, client, db, text, millis, rows, calls, rows_fetched, bytes,
-			cells_cached, cells_missed, oldest, error) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-			s.ID, micros(s.At), s.User, s.Client, s.Database, s.Text, s.Millis, s.Rows, s.Calls, s.RowsFetched, s.Bytes,
-			s.CellsCached, s.CellsMissed, micros(s.Oldest), s.Error)
+		r, err := tx.ExecContext(ctx, `INSERT INTO statements (id, at, user, db, text, touched, millis, rows, calls, rows_fetched, bytes,
+			cells_cached, cells_missed, oldest, warnings, code, error) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			s.ID, micros(s.At), s.User, s.Database, s.Text, strings.Join(s.Tables, "\n"), s.Elapsed.Milliseconds(), s.Rows,
+			s.Cost.Calls, s.Cost.RowsFetched, s.Cost.Bytes, s.Cost.CellsCached, s.Cost.CellsMissed, micros(s.Cost.Oldest),
+			s.Warnings, s.Code, s.Error)
 		if err != nil {
 			return err
 		}
@@ -55,22 +40,27 @@ func (l *StatementLog) Add(ctx context.Context, s Statement) error {
 }
 
 // Recent lists the newest first, at most limit (0: all).
-func (l *StatementLog) Recent(ctx context.Context, limit int) (out []Statement, err error) {
+func (l *StatementLog) Recent(ctx context.Context, limit int) (out []tables.Statement, err error) {
 	if limit <= 0 {
 		limit = -1
 	}
 	err = l.db.view(ctx, func(tx *sql.Tx) error {
 		return each(ctx, tx, func(r *sql.Rows) error {
-			var s Statement
+			var s tables.Statement
+			var millis int64
+			var names string
 			var at, oldest int64
-			if err := r.Scan(&s.ID, &at, &s.User, &s.Client, &s.Database, &s.Text, &s.Millis, &s.Rows, &s.Calls, &s.RowsFetched, &s.Bytes,
-				&s.CellsCached, &s.CellsMissed, &oldest, &s.Error); err != nil {
+			if err := r.Scan(&s.ID, &at, &s.User, &s.Database, &s.Text, &names, &millis, &s.Rows, &s.Cost.Calls, &s.Cost.RowsFetched,
+				&s.Cost.Bytes, &s.Cost.CellsCached, &s.Cost.CellsMissed, &oldest, &s.Warnings, &s.Code, &s.Error); err != nil {
 				return err
 			}
-			s.At, s.Oldest = moment(at), moment(oldest)
+			s.At, s.Cost.Oldest, s.Elapsed = moment(at), moment(oldest), time.Duration(millis)*time.Millisecond
+			if names != "" {
+				s.Tables = strings.Split(names, "\n")
+			}
 			out = append(out, s)
 			return nil
-		}, `SELECT id, at, user, client, db, text, millis, rows, calls, rows_fetched, bytes, cells_cached, cells_missed, oldest, error
+		}, `SELECT id, at, user, db, text, touched, millis, rows, calls, rows_fetched, bytes, cells_cached, cells_missed, oldest, warnings, code, error
 			FROM statements ORDER BY n DESC LIMIT ?`, limit)
 	})
 	return out, err
