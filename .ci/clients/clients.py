@@ -232,14 +232,15 @@ def mariadb_cli(login, statements):
             names = [f"@p{n}" for n in range(len(s.get("params", [])))]
             for name, p in zip(names, s.get("params", [])):
                 line(f"SET {name} = {literal(p)}", i)
-            line(f"PREPARE s FROM {literal(s['sql'])}", i)
-            execute = "EXECUTE s" + (" USING " + ", ".join(names) if names else "")
+            line(f"PREPARE s{i} FROM {literal(s['sql'])}", i)
+            execute = f"EXECUTE s{i}" + (" USING " + ", ".join(names) if names else "")
             line(execute, i)
-            line("DEALLOCATE PREPARE s", i)
+            line(f"DEALLOCATE PREPARE s{i}", i)
             texts.append(execute)
         else:
             line(s["sql"], i)
             texts.append(s["sql"])
+    assert all(a != b for a, b in zip(texts, texts[1:])), "equal statements behind each other cannot be told apart"
     start = time.monotonic()
     run = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     cancel = next((s["cancel_ms"] for s in statements if s.get("cancel_ms")), None)

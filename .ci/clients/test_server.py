@@ -60,7 +60,7 @@ def test_authentication(client, gateway, kind, tls):
 def test_rights(client, gateway):
     """A user sees the databases that he may read, and no others."""
     shown, tables, closed, listed, own = client(
-        gateway.login.but(user="reader"), "SHOW DATABASES", "SELECT DISTINCT table_schema AS s FROM information_schema.tables ORDER BY 1",
+        gateway.login.but(user="reader"), "SHOW DATABASES", "SELECT table_schema AS s FROM information_schema.tables GROUP BY 1",
         "SELECT * FROM closed.b", "SELECT COUNT(*) AS n FROM argo.tables WHERE table_name = 'b'", "SELECT COUNT(*) FROM `open`.a")
     assert "closed" not in {r[0] for r in shown.rows} and "open" in {r[0] for r in shown.rows}
     assert "closed" not in {r[0] for r in tables.rows}
