@@ -66,7 +66,6 @@ func Open(o Options) (*Engine, error) {
 		return nil, fault.Wrap(fault.Config, err, "the temporary folder %s cannot be used", o.Dir)
 	}
 	settings := map[string]string{
-		"access_mode":                            "automatic",
 		"autoinstall_known_extensions":           "false",
 		"autoload_known_extensions":              "false",
 		"allow_community_extensions":             "false",
@@ -82,9 +81,6 @@ func Open(o Options) (*Engine, error) {
 	if o.MemoryLimit > 0 {
 		settings["memory_limit"] = fmt.Sprintf("%dB", o.MemoryLimit)
 	}
-	if o.MaxTemp > 0 {
-		settings["max_temp_directory_size"] = fmt.Sprintf("%dB", o.MaxTemp)
-	}
 	if o.Threads > 0 {
 		settings["threads"] = fmt.Sprint(o.Threads)
 	}
@@ -92,7 +88,7 @@ func Open(o Options) (*Engine, error) {
 	if err := e.open(settings); err != nil {
 		return nil, err
 	}
-	if err := e.prepare(append([]string{dir}, o.ReadDirs...)); err != nil {
+	if err := e.prepare(append([]string{dir}, o.ReadDirs...), o.MaxTemp); err != nil {
 		_ = e.Close()
 		return nil, err
 	}
@@ -118,7 +114,7 @@ func (e *Engine) open(settings map[string]string) error {
 }
 
 // prepare adds what rendered text calls, and locks.
-func (e *Engine) prepare(dirs []string) error {
+func (e *Engine) prepare(dirs []string, maxTemp int64) error {
 	c, err := e.connect()
 	if err != nil {
 		return err
@@ -135,7 +131,11 @@ func (e *Engine) prepare(dirs []string) error {
 		}
 		list[i] = quote(abs)
 	}
-	statements := append(duckdb.Macros(),
+	statements := duckdb.Macros()
+	if maxTemp > 0 { // given at the start, DuckDB shows it and ignores it
+		statements = append(statements, fmt.Sprintf("SET max_temp_directory_size = '%dB'", maxTemp))
+	}
+	statements = append(statements,
 		"SET TimeZone = 'UTC'",
 		"SET parquet_metadata_cache = true", // footers, while the file's time of change is the same
 		"SET allowed_directories = ["+strings.Join(list, ", ")+"]",

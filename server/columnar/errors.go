@@ -64,8 +64,7 @@ func broken(ctx context.Context, message string, files []string) error {
 		return &fault.Error{Kind: fault.Config, Message: "the file " + f + " is outside of the folders that may be read", Err: cause}
 	}
 	if f := fileOf(message, files); f != "" && !strings.HasPrefix(kind, "Out of Range") {
-		return &fault.Error{Kind: fault.Broken, Message: "the file " + f + " cannot be read", Err: cause,
-			Hint: "it is missing, not Parquet, or torn: replace or remove it"}
+		return unreadable(f, cause)
 	}
 	switch {
 	case strings.HasPrefix(kind, "Out of Range"), strings.HasPrefix(kind, "Conversion"), has("value is out of range"):
@@ -81,6 +80,23 @@ func broken(ctx context.Context, message string, files []string) error {
 	}
 	return &fault.Error{Kind: fault.Internal, Message: "DuckDB could not run the statement", Err: cause,
 		Hint: "report the statement; it is a defect of Argo"}
+}
+
+func unreadable(file string, cause error) error {
+	return &fault.Error{Kind: fault.Broken, Message: "the file " + file + " cannot be read", Err: cause,
+		Hint: "it is missing, not Parquet, or torn: replace or remove it"}
+}
+
+// blame looks for the broken file behind an error that names none.
+func (e *Engine) blame(ctx context.Context, err error, files []string) error {
+	f := fault.As(err)
+	if f == nil || f.Kind != fault.Internal && f.Kind != fault.Broken || len(files) == 0 || fileOf(f.Message, files) != "" {
+		return err
+	}
+	if file := e.suspect(ctx, files); file != "" {
+		return unreadable(file, f.Err)
+	}
+	return err
 }
 
 // ended says why ctx ended the statement.

@@ -306,8 +306,7 @@ func (w *rowWriter) setDecimal(i int, v any) error {
 	if d.Negative {
 		n.Neg(n)
 	}
-	bits := map[driver.Type]int{driver.TypeSmallInt: 15, driver.TypeInteger: 31, driver.TypeBigInt: 63, driver.TypeHugeInt: 126}[w.t.kind]
-	if n.BitLen() > bits {
+	if int(d.NumDigits()) > w.t.width && !d.IsZero() {
 		return ErrOutOfRange
 	}
 	switch w.t.kind {

@@ -51,8 +51,15 @@ func (e *Engine) Query(ctx context.Context, st *algebra.Statement, inputs map[al
 		return nil, err
 	}
 	result, err := c.stream(ctx, sql, files)
+	if fault.Is(err, fault.Refused) {
+		// A sort that is read as a stream holds more in memory than one that is
+		// written to disk first.
+		if err = c.exec(ctx, "CREATE TEMP TABLE result AS "+sql); err == nil {
+			result, err = c.stream(ctx, "SELECT * FROM temp.result", files)
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("run the statement: %w", err)
+		return nil, fmt.Errorf("run the statement: %w", e.blame(ctx, err, files))
 	}
 	return newRows(ctx, cancel, c, result, st.Output, files), nil
 }

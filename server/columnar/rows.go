@@ -79,7 +79,7 @@ func (r *Rows) fetch(ctx context.Context) error {
 		case r.ctx.Err() != nil:
 			return ended(r.ctx)
 		case message != "":
-			return broken(r.ctx, message, r.files)
+			return r.conn.e.blame(r.ctx, broken(r.ctx, message, r.files), r.files)
 		}
 		return io.EOF
 	}

@@ -28,15 +28,15 @@ func columnOf(v driver.Vector, t columnType) column {
 
 // columnType is what has to be known of a vector's type.
 type columnType struct {
-	kind  driver.Type
-	scale int
-	isDec bool
+	kind         driver.Type
+	width, scale int // of a DECIMAL
+	isDec        bool
 }
 
 func typeOf(t driver.LogicalType) columnType {
 	id := driver.GetTypeId(t)
 	if id == driver.TypeDecimal {
-		return columnType{kind: driver.DecimalInternalType(t), scale: int(driver.DecimalScale(t)), isDec: true}
+		return columnType{kind: driver.DecimalInternalType(t), width: int(driver.DecimalWidth(t)), scale: int(driver.DecimalScale(t)), isDec: true}
 	}
 	return columnType{kind: id}
 }
