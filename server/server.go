@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"argo/server/engine"
 
@@ -55,10 +56,10 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	quiet(o.Log)
-	s := &Server{o: o, listener: newGate(o.Listener, o.MaxConnections)}
+	s := &Server{o: o, listener: newGate(o.Listener, o.TLS, o.MaxConnections)}
 	config := gms.Config{
 		Protocol: "tcp", Address: o.Listener.Addr().String(), Listener: s.listener,
-		Version: o.Engine.Version(), TLSConfig: o.TLS,
+		Version: o.Engine.Version(), DisableConnectionWatcher: true, // wire has TLS and watches
 		ProtocolListenerFactory: func(c gms.Config, l mysql.ListenerConfig, sel gms.ServerEventListener) (gms.ProtocolListener, error) {
 			l.AuthServer = users
 			return gms.MySQLProtocolListenerFactory(c, l, sel)
@@ -107,6 +108,7 @@ func (s *Server) shutdown() {
 // the limit with MySQL's error 1040 and can close those that are left.
 type gate struct {
 	net.Listener
+	tls   *tls.Config
 	limit int
 
 	mu    sync.Mutex
@@ -114,8 +116,8 @@ type gate struct {
 	conns map[*gated]struct{}
 }
 
-func newGate(l net.Listener, limit int) *gate {
-	g := &gate{Listener: l, limit: limit, conns: map[*gated]struct{}{}}
+func newGate(l net.Listener, t *tls.Config, limit int) *gate {
+	g := &gate{Listener: l, tls: t, limit: limit, conns: map[*gated]struct{}{}}
 	g.idle.L = &g.mu
 	return g
 }
@@ -139,13 +141,16 @@ func (g *gate) Accept() (net.Conn, error) {
 			conn := &gated{Conn: c, gate: g}
 			g.conns[conn] = struct{}{}
 			g.mu.Unlock()
-			return conn, nil
+			return newWire(conn, g.tls), nil
 		}
 		g.mu.Unlock()
 		_, _ = c.Write(tooMany)
 		_ = c.Close()
 	}
 }
+
+// lastWrite is how long a client may take to read what is left for it.
+const lastWrite = 5 * time.Second
 
 func (g *gate) closeAll() {
 	g.mu.Lock()
@@ -155,6 +160,7 @@ func (g *gate) closeAll() {
 	}
 	g.mu.Unlock()
 	for _, c := range conns {
+		_ = c.SetWriteDeadline(time.Now().Add(lastWrite))
 		_ = c.halfClose()
 	}
 }

@@ -176,14 +176,17 @@ func (m method) HandleUser(c *mysql.Conn, name string) bool {
 }
 
 // HandleAuthPluginData implements mysql.AuthMethod. Vitess's own check of TLS
-// tells the client but lets it go on; this one does not.
+// would tell the client and let it go on.
 func (m method) HandleAuthPluginData(c *mysql.Conn, name string, salt, reply []byte, addr net.Addr) (mysql.Getter, error) {
-	if m.users.requireTLS && !c.TLSEnabled() && !c.IsUnixSocket() {
+	if w, ok := c.Conn.(*wire); m.users.requireTLS && ok && w.secure == nil && !local(addr) {
 		return nil, mysql.NewSQLError(3159, "08004",
 			"Connections using insecure transport are prohibited: connect with TLS (--ssl-mode=REQUIRED, useSSL=true)")
 	}
 	return m.AuthMethod.HandleAuthPluginData(c, name, salt, reply, addr)
 }
+
+// local says that the client came over a Unix socket.
+func local(addr net.Addr) bool { return addr.Network() == "unix" }
 
 // noPasswords refuses a password in clear; the fast path never asks for one.
 type noPasswords struct{}

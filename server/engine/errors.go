@@ -62,6 +62,9 @@ var errInterrupted = mysql.NewSQLError(mysql.ERQueryInterrupted, mysql.SSQueryIn
 // passed.
 var errTimeout = mysql.NewSQLError(mysql.ERQueryTimeout, "HY000", "Query execution was interrupted, maximum statement execution time exceeded")
 
+// errGone is the cause when the client has gone; nobody is told.
+var errGone = mysql.NewSQLError(mysql.ERQueryInterrupted, mysql.SSQueryInterrupted, "Query execution was interrupted: the client has gone")
+
 // errShutdown is the cause when the server stops.
 var errShutdown = mysql.NewSQLError(mysql.ERServerShutdown, mysql.SSServerShutdown, "Server shutdown in progress")
 

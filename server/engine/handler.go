@@ -41,15 +41,11 @@ func (h *handler) ConnectionAuthenticated(c *mysql.Conn) error {
 	// than one result only to clients that may send more than one statement, so
 	// every client gets that capability here; ComMultiQuery holds those that did
 	// not ask for it to one statement.
-	if c.Capabilities&mysql.CapabilityClientMultiStatements == 0 {
-		c.Capabilities |= mysql.CapabilityClientMultiStatements
-		c.ClientData = oneStatement{}
-	}
+	k := h.attach(c)
+	k.single = c.Capabilities&mysql.CapabilityClientMultiStatements == 0
+	c.Capabilities |= mysql.CapabilityClientMultiStatements
 	return sqlError(context.Background(), h.Handler.ConnectionAuthenticated(c))
 }
-
-// oneStatement marks a client that may send one statement at a time.
-type oneStatement struct{}
 
 // ComInitDB implements mysql.Handler.
 func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
@@ -58,7 +54,7 @@ func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
 
 // ComQuery implements mysql.Handler.
 func (h *handler) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
-	query = withoutAssignments(query)
+	query = rewrite(query)
 	return h.run(ctx, c, query, func(ctx context.Context) error {
 		return h.Handler.ComQuery(ctx, c, query, plain(callback))
 	})
@@ -83,14 +79,14 @@ func (h *handler) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string
 	if rest, ok := strings.CutPrefix(query, endOfCall); ok {
 		return rest, callback(&sqltypes.Result{}, rest != "")
 	}
-	query = withoutAssignments(query)
+	query = rewrite(query)
 	fields := false
 	noted := func(r *sqltypes.Result, more bool) error {
 		fields = fields || len(r.Fields) > 0
 		return plain(callback)(r, more)
 	}
 	err = h.run(ctx, c, query, func(ctx context.Context) error {
-		if _, single := c.ClientData.(oneStatement); single {
+		if clientOf(c).single {
 			return h.Handler.ComQuery(ctx, c, query, noted)
 		}
 		remainder, err = h.Handler.ComMultiQuery(ctx, c, query, noted)
@@ -113,6 +109,11 @@ func (h *handler) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *my
 // compiled statement will give them; GMS would tell its own types.
 func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, prepare *mysql.PrepareData) ([]*querypb.Field, error) {
 	ctx = withStatement(ctx, h.begin(c))
+	if k := clientOf(c); query == unparsable && k.broken != nil {
+		return nil, sqlError(ctx, k.broken)
+	}
+	query = rewrite(query)
+	prepare.PrepareStmt = query // what ComStmtExecute runs
 	fields, err := h.Handler.ComPrepare(ctx, c, query, prepare)
 	if err != nil || fields == nil {
 		return nil, sqlError(ctx, err)
@@ -152,6 +153,7 @@ func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(
 	ctx, cancel := context.WithCancelCause(withStatement(ctx, st))
 	defer cancel(nil)
 	defer context.AfterFunc(h.e.stopping, func() { cancel(errShutdown) })()
+	defer clientOf(c).watch(func() { cancel(errGone) })()
 	sctx, err := h.sessions.NewContextWithQuery(ctx, c, query)
 	if err != nil {
 		return sqlError(ctx, err)
