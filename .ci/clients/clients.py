@@ -24,7 +24,7 @@ import pymysql.constants.FIELD_TYPE as FIELD_TYPE
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = pathlib.Path(os.environ.get("ARGO_CI_WORK", HERE.parent / "work"))
-LIMIT = 180  # seconds that one client program may take
+LIMIT = 120  # seconds that one client program may take
 
 
 @dataclasses.dataclass
