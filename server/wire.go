@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,6 +75,15 @@ func newWire(c net.Conn, offer *tls.Config) *wire {
 func (c *wire) LoggedIn(prepare func(query string) string) {
 	c.prepare = prepare
 	_ = c.SetReadDeadline(time.Time{})
+}
+
+// Cipher implements engine.Wire.
+func (c *wire) Cipher() (suite, version string) {
+	if c.secure == nil {
+		return "", ""
+	}
+	s := c.secure.ConnectionState()
+	return tls.CipherSuiteName(s.CipherSuite), strings.Replace(tls.VersionName(s.Version), "TLS 1.", "TLSv1.", 1)
 }
 
 // Read implements net.Conn: at most the rest of one packet.

@@ -15,6 +15,8 @@ type Wire interface {
 	// Watch calls gone when the client closes its connection, until stop is
 	// called; stop waits for the watcher. It is called while a command runs.
 	Watch(gone func()) (stop func())
+	// Cipher is the cipher suite and the version of TLS, "" without TLS.
+	Cipher() (suite, version string)
 }
 
 // client is what the handler knows of a connection; it is mysql.Conn.ClientData.
@@ -61,9 +63,16 @@ func (h *handler) parsable(c *mysql.Conn, k *client, query string) string {
 	if err != nil {
 		return query
 	}
-	if _, err := ast.ParseWithOptions(context.Background(), query, options); err != nil {
+	parsed, err := ast.ParseWithOptions(context.Background(), query, options)
+	switch parsed.(type) {
+	case *ast.Prepare, *ast.Execute, *ast.Deallocate:
+		err = errNotPrepared
+	}
+	if err != nil {
 		k.broken = err
 		return unparsable
 	}
 	return query
 }
+
+var errNotPrepared = mysql.NewSQLError(1295, "HY000", "This command is not supported in the prepared statement protocol yet")

@@ -49,7 +49,7 @@ func (h *handler) ConnectionAuthenticated(c *mysql.Conn) error {
 
 // ComInitDB implements mysql.Handler.
 func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
-	return sqlError(context.Background(), h.Handler.ComInitDB(c, name))
+	return h.tell(context.Background(), identityOf(c), h.Handler.ComInitDB(c, name))
 }
 
 // ComQuery implements mysql.Handler.
@@ -107,24 +107,26 @@ func (h *handler) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *my
 
 // ComPrepare implements mysql.Handler. The result's columns are told as the
 // compiled statement will give them; GMS would tell its own types.
-func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, prepare *mysql.PrepareData) ([]*querypb.Field, error) {
+func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, prepare *mysql.PrepareData) (fields []*querypb.Field, err error) {
+	defer h.recover(ctx, &err)
+	who := identityOf(c)
 	ctx = withStatement(ctx, h.begin(c))
 	if k := clientOf(c); query == unparsable && k.broken != nil {
-		return nil, sqlError(ctx, k.broken)
+		return nil, h.tell(ctx, who, k.broken)
 	}
 	query = rewrite(query)
 	prepare.PrepareStmt = query // what ComStmtExecute runs
-	fields, err := h.Handler.ComPrepare(ctx, c, query, prepare)
+	fields, err = h.Handler.ComPrepare(ctx, c, query, prepare)
 	if err != nil || fields == nil {
-		return nil, sqlError(ctx, err)
+		return nil, h.tell(ctx, who, err)
 	}
 	sctx, err := h.sessions.NewContextWithQuery(ctx, c, query)
 	if err != nil {
-		return nil, sqlError(ctx, err)
+		return nil, h.tell(ctx, who, err)
 	}
 	node, err := h.e.gms.PrepareQuery(sctx, query)
 	if err != nil {
-		return nil, sqlError(ctx, err)
+		return nil, h.tell(ctx, who, err)
 	}
 	if _, ok := node.(*plan.Call); ok {
 		return nil, nil // as MySQL: the columns come with the result
@@ -143,12 +145,7 @@ func (h *handler) begin(c *mysql.Conn) *statement {
 
 // run runs one statement under its deadline.
 func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.e.o.Log.Error("a statement panicked", "panic", p, "stack", string(debug.Stack()))
-			err = sqlError(ctx, fault.New(fault.Internal, "the statement ran into a defect of Argo: %v", p))
-		}
-	}()
+	defer h.recover(ctx, &err)
 	st := h.begin(c)
 	ctx, cancel := context.WithCancelCause(withStatement(ctx, st))
 	defer cancel(nil)
@@ -164,11 +161,35 @@ func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(
 		ctx = deadline
 	}
 	began := time.Now()
-	err = sqlError(ctx, do(ctx))
+	err = h.tell(ctx, st.who, do(ctx))
 	if err == error(errInterrupted) && h.e.stopping.Err() != nil {
 		err = errShutdown
 	}
 	h.e.record(context.WithoutCancel(ctx), st, sctx.GetCurrentDatabase(), query, time.Since(began), err)
+	return err
+}
+
+// recover turns a panic into the statement's error; vitess would end the
+// connection.
+func (h *handler) recover(ctx context.Context, err *error) {
+	if p := recover(); p != nil {
+		h.e.o.Log.Error("a statement panicked", "panic", p, "stack", string(debug.Stack()))
+		*err = sqlError(ctx, fault.New(fault.Internal, "the statement ran into a defect of Argo: %v", p))
+	}
+}
+
+var deniedDatabase = regexp.MustCompile(`^Access denied for user .* to database '(.*)'$`)
+
+// tell is sqlError for the user: one who may read everything is told that a
+// database does not exist; to any other it must look the same as one that he
+// may not read.
+func (h *handler) tell(ctx context.Context, who *Identity, err error) error {
+	err = sqlError(ctx, err)
+	if e, ok := err.(*mysql.SQLError); ok && e.Num == mysql.ERDBAccessDenied && who.Databases == nil {
+		if m := deniedDatabase.FindStringSubmatch(e.Message); m != nil && h.e.database(m[1]) == nil {
+			return mysql.NewSQLError(mysql.ERBadDb, mysql.SSClientError, "Unknown database '%s'", m[1])
+		}
+	}
 	return err
 }
 

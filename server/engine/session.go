@@ -67,7 +67,10 @@ func parseMaxAge(v any) (time.Duration, error) {
 
 // session is a client's session. Its transactions hold nothing back, since
 // nothing is written in them; that one is open matters to CALL and to clients.
-type session struct{ *sql.BaseSession }
+type session struct {
+	*sql.BaseSession
+	cipher, tls string // of the connection; "" without TLS
+}
 
 var _ sql.TransactionSession = (*session)(nil)
 
@@ -104,7 +107,10 @@ func (s *session) ReleaseSavepoint(*sql.Context, sql.Transaction, string) error 
 func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sql.Session, error) {
 	who := identityOf(c)
 	e.grant(who)
-	s := &session{sql.NewBaseSessionWithClientServer(addr, sql.Client{User: who.User, Address: who.Host, Capabilities: c.Capabilities}, c.ConnectionID)}
+	s := &session{BaseSession: sql.NewBaseSessionWithClientServer(addr, sql.Client{User: who.User, Address: who.Host, Capabilities: c.Capabilities}, c.ConnectionID)}
+	if w, ok := c.Conn.(Wire); ok {
+		s.cipher, s.tls = w.Cipher()
+	}
 	if e.o.MaxExecution > 0 {
 		sctx := sql.NewContext(ctx, sql.WithSession(s))
 		if err := s.SetSessionVariable(sctx, "max_execution_time", e.o.MaxExecution.Milliseconds()); err != nil {

@@ -12,10 +12,12 @@ import (
 type executor struct{}
 
 // Build implements sql.NodeExecBuilder; nil leaves the node to GMS.
-func (executor) Build(ctx *sql.Context, n sql.Node, _ sql.Row) (sql.RowIter, error) {
+func (executor) Build(ctx *sql.Context, n sql.Node, row sql.Row) (sql.RowIter, error) {
 	switch n := n.(type) {
 	case *plan.ShowDatabases:
 		return showDatabases(ctx, n), nil
+	case *plan.ShowStatus:
+		return showStatus(ctx, n, row)
 	case *plan.ShowColumns:
 		if t, ok := n.Child.(*plan.ResolvedTable); ok {
 			if own, ok := sql.GetUnderlyingTable(t.Table).(*table); ok {
@@ -64,4 +66,29 @@ func showColumns(n *plan.ShowColumns, t *table) sql.RowIter {
 		}
 	}
 	return sql.RowsToRowIter(rows...)
+}
+
+// showStatus tells the session's encryption, of which GMS knows nothing.
+func showStatus(ctx *sql.Context, n *plan.ShowStatus, row sql.Row) (sql.RowIter, error) {
+	s, ok := ctx.Session.(*session)
+	if !ok {
+		return nil, nil
+	}
+	iter, err := n.RowIter(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := sql.RowIterToRows(ctx, iter)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rows {
+		switch r[0] {
+		case "Ssl_cipher":
+			rows[i] = sql.Row{r[0], s.cipher}
+		case "Ssl_version":
+			rows[i] = sql.Row{r[0], s.tls}
+		}
+	}
+	return sql.RowsToRowIter(rows...), nil
 }
