@@ -173,6 +173,8 @@ func TestCalls(t *testing.T) {
 		{"1970-01-01 00:00:01.123457", fn("from_unixtime", dtT(6), dec("1.1234567"))}, {"0", fn("unix_timestamp", intT, at("1969-01-01 00:00:00"))},
 		{"1767607200.123", fn("unix_timestamp", decT(14, 3), at("2026-01-05 10:00:00.123"))}, {"NULL", cast("160529x", dateT)}, {"2016-05-29 10:11:12", cast("160529T101112", dtT(0))}, {"NULL", cast("20160529T1011", dtT(0))},
 		{"2026-01-05 01:11:12", cast("2026-01-05 10:11:12+09:00", dtT(0))}, {"2026-01-05 10:11:12.568", cast("2026-01-05 10:11:12.5678", dtT(3))}, {"NULL", cast("2026-01-05 25:00:00", dtT(0))},
+		{"NULL", cast("2026-01-05 10:11 x", dtT(0))}, {"2026-01-05", cast("2026-01-05 x", dateT)}, {"NULL", cast("2026-01-05 10:11:12-01:00x", dtT(0))}, {"2026-01-05 10:11:01", cast("2026-01-05 10:11-01:00", dtT(0))},
+		{"NULL", cast("2026-01 -05", dateT)}, {"2026-01-05 10:11:12", cast("2026-01-05 10:11:12 +09:00", dtT(0))}, {"2026-01-05 10:11:00", cast("2026-01-05 10:11PM", dtT(0))},
 		{"34:11:12", cast("1 10:11:12", algebra.Type{Kind: algebra.Time})}, {"838:59:59", cast("900:00:00", algebra.Type{Kind: algebra.Time})}, {"10:11:13", cast("10:11:12.6", algebra.Type{Kind: algebra.Time})},
 		{"10:11:12", cast(101112, algebra.Type{Kind: algebra.Time})}, {"2012", cast(12, algebra.Type{Kind: algebra.Year})}, {"2069-01-01", cast("69-1-1", dateT)},
 		{"20260105101112.500000", fn("+", decT(21, 6), at("2026-01-05 10:11:12.5"), 0)}, {"-101112", fn("+", intT, cast("-10:11:12", algebra.Type{Kind: algebra.Time}), 0)},

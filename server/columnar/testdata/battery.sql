@@ -126,3 +126,6 @@ select day, device, first_value(device) over (partition by day order by cost des
 select day, sum(cost) over (order by day, device, cost rows between 1 preceding and 1 following) s, max(campaign) over (order by day, device, cost) m, count(*) over (partition by campaign) c from perf order by day, device, cost
 select campaign_id, c, rank() over (order by c desc) from (select campaign_id, sum(cost) c from perf group by campaign_id) t order by 3, 1
 select * from (select campaign_id, day, cost, row_number() over (partition by campaign_id order by cost desc) rn from perf) t where rn = 1 order by campaign_id
+# quotients that are cut, not rounded: their digits fill whole words
+select id, cast(m as decimal(30,5)) / 3, cast(p as decimal(10,5)) / 7, m / 3.00000, p / 3.1, 2.00000 / id, 2.0000 / id from num order by id
+select avg(v), avg(v) * 3, sum(v) / 3, max(v / 7) from (select cast(m as decimal(30,5)) v from num) t

@@ -53,13 +53,13 @@ type aggCall struct {
 	t         algebra.Type
 }
 
-// averageScale is how many digits MySQL keeps of sum/count beyond what it
-// shows: its decimals divide in words of nine digits.
-func averageScale(scale, increment int) int {
-	words := func(n int) int { return (n + 8) / 9 }
-	whole := words(scale) * 9
-	more := max(0, increment-(whole-scale))
-	return min(words(whole+more)*9, 30)
+// quotientDigits is how many digits after the point MySQL computes of a
+// quotient: its decimals divide in words of nine digits, and the rest is cut.
+// What it shows is rounded from these.
+func quotientDigits(dividend, divisor, increment int) int {
+	words := func(n int) int { return (n + 8) / 9 * 9 }
+	a, b := words(dividend), words(divisor)
+	return words(a + b + max(0, increment-(a-dividend)-(b-divisor)))
 }
 
 // agg renders an aggregate; over is "" or its OVER clause.
@@ -113,13 +113,13 @@ func (r *renderer) agg(a aggCall, over string) frag {
 		if a.t.Kind != algebra.Decimal {
 			declared = min(scale+r.increment(), 30)
 		}
-		digits := averageScale(min(scale, f.declared), r.increment())
-		if over != "" { // over a window it is rounded at once
-			digits = declared
-		}
+		digits := min(quotientDigits(scale, 0, r.increment()), 30)
 		digits = max(digits, declared)
-		g := unscaled(call("argo_div", fn("sum", f.sql), fn("count", f.sql), intLiteral(int64(digits-scale))), digits)
+		g := unscaled(call("argo_quotient", fn("sum", f.sql), fn("count", f.sql), intLiteral(int64(digits-scale))), digits)
 		g.declared = declared
+		if over != "" { // over a window it is rounded at once
+			return g.settled()
+		}
 		return g
 	case "min", "max":
 		f := args[0]

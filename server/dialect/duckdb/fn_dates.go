@@ -380,14 +380,17 @@ scan:
 				s = s[1:]
 				continue
 			}
-			if o, good := zoneOffset(s); good {
-				offset = o
+			if s[0] == '+' || s[0] == '-' {
+				var good bool
+				if offset, good = zoneOffset(s); !good || len(s) != 6 {
+					return p, 0, false
+				}
 			}
 			break scan
 		}
 		for s != "" && (isPunct(s[0]) || isSpace(s[0])) {
-			if isSpace(s[0]) && i != 3 {
-				break scan
+			if isSpace(s[0]) && i != 3 { // only between the day and the hour
+				return p, 0, false
 			}
 			s = s[1:]
 		}

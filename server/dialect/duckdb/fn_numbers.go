@@ -54,14 +54,18 @@ var numberFunctions = []Function{
 	// argo_div(a, b, k) is a·10^k / b rounded half away from zero, argo_quotient
 	// is cut; NULL for b = 0.
 	{Name: "argo_div", Args: []ValueKind{Exact, Exact, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
-		return divide(a[0], a[1], a[2].Int)
+		return divide(a[0], a[1], a[2].Int, false)
 	}},
 	{Name: "argo_quotient", Args: []ValueKind{Exact, Exact, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
-		return divMod(a, func(q, _ *big.Int) *big.Int { return q })
+		return divide(a[0], a[1], a[2].Int, true)
 	}},
-	// argo_mod(a, b, k) is the remainder of a·10^k by b, or of a by b·10^-k.
-	{Name: "argo_mod", Args: []ValueKind{Exact, Exact, BigInt}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
-		return divMod(a, func(_, r *big.Int) *big.Int { return r })
+	// argo_mod(a, b) is the remainder of two numbers of one scale.
+	{Name: "argo_mod", Args: []ValueKind{Exact, Exact}, Result: HugeInt, Eval: func(a []Value) (Value, error) {
+		n, d := big128(a[0]), big128(a[1])
+		if d.Sign() == 0 {
+			return nothing()
+		}
+		return huge(n.Rem(n, d))
 	}},
 	// argo_round_digits(x, scale, n) keeps n digits after the point and rounds the
 	// rest to zeros; argo_cut_digits cuts it.
@@ -301,7 +305,7 @@ func readDecimal(number string, p, s int64, cut bool) *big.Int {
 }
 
 // divide has a fast path for what fits into 64 bits, which is nearly all.
-func divide(a, b Value, k int64) (Value, error) {
+func divide(a, b Value, k int64, cut bool) (Value, error) {
 	if b.Int == 0 && b.High == 0 {
 		return nothing()
 	}
@@ -310,7 +314,7 @@ func divide(a, b Value, k int64) (Value, error) {
 		d := abs64(b.Int)
 		if hi < d {
 			q, r := bits.Div64(hi, lo, d)
-			if r >= d-r {
+			if !cut && r >= d-r {
 				q++
 			}
 			if q <= math.MaxInt64 {
@@ -329,23 +333,10 @@ func divide(a, b Value, k int64) (Value, error) {
 		d.Mul(d, pow10(-k))
 	}
 	q, r := new(big.Int).QuoRem(n, d, new(big.Int))
-	if r.Lsh(r, 1).CmpAbs(d) >= 0 {
+	if !cut && r.Lsh(r, 1).CmpAbs(d) >= 0 {
 		q.Add(q, big.NewInt(int64(n.Sign()*d.Sign())))
 	}
 	return huge(q)
-}
-
-func divMod(a []Value, pick func(q, r *big.Int) *big.Int) (Value, error) {
-	n, d, k := big128(a[0]), big128(a[1]), a[2].Int
-	if d.Sign() == 0 {
-		return nothing()
-	}
-	if k >= 0 {
-		n.Mul(n, pow10(k))
-	} else {
-		d.Mul(d, pow10(-k))
-	}
-	return huge(pick(n.QuoRem(n, d, new(big.Int))))
 }
 
 var pow10s = func() (p [19]int64) {

@@ -94,13 +94,17 @@ func arithmetic(r *renderer, c *algebra.Call) frag {
 	case "/":
 		scale := t.Scale
 		k := scale - scaleOf(a) + scaleOf(b)
-		return unscaled(call("argo_div", a.sql, b.sql, intLiteral(int64(k))), scale)
+		name := "argo_div"
+		if quotientDigits(scaleOf(a), scaleOf(b), r.increment()) <= scale {
+			name = "argo_quotient"
+		}
+		return unscaled(call(name, a.sql, b.sql, intLiteral(int64(k))), scale)
 	case "%":
 		if t.Kind == algebra.Int {
 			return r.wholeMod(a, b, t)
 		}
 		scale := max(scaleOf(a), scaleOf(b))
-		g := unscaled(call("argo_mod", a.rescaled(scale).sql, b.rescaled(scale).sql, "0"), scale)
+		g := unscaled(call("argo_mod", a.rescaled(scale).sql, b.rescaled(scale).sql), scale)
 		g.declared = t.Scale
 		return g
 	}
