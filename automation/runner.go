@@ -233,7 +233,7 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 	}
 	if ctx.Err() != nil {
 		return run, fault.New(fault.Canceled, "the CALL was cancelled; what was sent by then is read back in the background").
-			WithHint("SELECT state, note FROM argo.runs WHERE id = '%s'", run.ID)
+			WithHint("SELECT state, note FROM argo.runs WHERE run_id = '%s'", run.ID)
 	}
 	return run, run.fault()
 }

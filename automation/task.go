@@ -177,7 +177,7 @@ func (t *task) queue(ctx context.Context) error {
 		case waited >= queueFor:
 			note := fmt.Sprintf("nothing was sent: run %s is changing %s of %s", holder, t.c.Field, t.c.Entity)
 			return t.callOff(Cancelled, fault.New(fault.Conflict, "%s", note).
-				WithHint("SELECT state, note FROM argo.runs WHERE id = '%s'", holder), "%s", note)
+				WithHint("SELECT state, note FROM argo.runs WHERE run_id = '%s'", holder), "%s", note)
 		}
 		_ = t.r.o.Sleep(ctx, pause) // it ends early with ctx only
 		waited += pause

@@ -231,8 +231,19 @@ func TestLogin(t *testing.T) {
 	for _, user := range []string{"sha", "native"} {
 		for _, params := range []string{"tls=false", "tls=argo"} {
 			db := b.open(t, user, params)
-			if got := column(t, db, "SHOW STATUS LIKE 'Ssl_version'"); len(got) != 1 {
-				t.Errorf("SHOW STATUS: %v", got)
+			var name, version string
+			if err := db.QueryRow("SHOW STATUS LIKE 'Ssl_version'").Scan(&name, &version); err != nil || strings.HasPrefix(version, "TLSv1.") != (params == "tls=argo") {
+				t.Errorf("%s with %s: Ssl_version %q, %v", user, params, version, err)
+			}
+			// What MariaDB's ODBC driver prepares to list columns, in little.
+			var k, twice int
+			if err := db.QueryRow("SELECT CASE 1 WHEN 1 THEN @k := 10 ELSE @k := 20 END AS k, @k * ?", 2).Scan(&k, &twice); err != nil || k != 10 || twice != 20 {
+				t.Errorf("%s with %s: assignments give %d, %d, %v", user, params, k, twice, err)
+			}
+			for query, code := range map[string]uint16{"SELECT FROM ?": 1064, "EXECUTE s": 1295, "SELECT ? AS a, nothing": 1054} {
+				if _, err := db.Prepare(query); number(err) != code {
+					t.Errorf("%s with %s: PREPARE %s: %v, want %d", user, params, query, err, code)
+				}
 			}
 			if got := column(t, db, "SELECT CONCAT(CURRENT_USER(), ' ', VERSION(), ' ', @@version, ' ', @@version_comment)"); len(got) != 1 || got[0] != user+"@127.0.0.1 8.0.46 8.0.46 Argo" {
 				t.Errorf("%s with %s: %q", user, params, got)
@@ -265,6 +276,29 @@ func TestTLSRequired(t *testing.T) {
 		if err := b.open(t, user, "tls=skip-verify").Ping(); err != nil {
 			t.Errorf("%s with TLS: %v", user, err)
 		}
+	}
+}
+
+// TestPlainAfterRequest: what follows a client's request for TLS in clear is no
+// command.
+func TestPlainAfterRequest(t *testing.T) {
+	b := start(t, false, 0)
+	c, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	greeting := make([]byte, 1024)
+	if n, err := c.Read(greeting); err != nil || n < 20 || greeting[4] != 10 {
+		t.Fatalf("%d bytes of greeting, %v", n, err)
+	}
+	request := make([]byte, 4+32)
+	copy(request, []byte{32, 0, 0, 1, 0, 0x8a, 0x08, 0})
+	if _, err := c.Write(append(request, "\x09\x00\x00\x00\x03SELECT 1"...)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(greeting); err == nil && greeting[0] != 21 { // 21: a TLS alert
+		t.Errorf("the answer is %q", greeting[:n])
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -49,6 +50,9 @@ func withoutAssignments(query string) string {
 		// CAST(V AS type): the variable has V, the item its conversion.
 		if inner, ok := castOf(expr); ok {
 			expr = inner
+		}
+		if slices.ContainsFunc(expr, func(t token) bool { return t.text == "?" }) {
+			return query // a parameter cannot be written twice
 		}
 		if left, name, ok := assigning(expr); !ok || len(left) > 0 || len(names) > 1 || !names[name] {
 			return query

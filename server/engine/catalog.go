@@ -67,10 +67,10 @@ func (e *Engine) database(name string) *database {
 // database is a connection as GMS sees it. It is read-only: nothing here can
 // make, change or drop an object.
 type database struct {
-	name, doc string
-	tables    []tables.Table // sorted by name
-	actions   []automation.Action
-	since     time.Time // when the catalog was built
+	name    string
+	tables  []tables.Table // sorted by name
+	actions []automation.Action
+	since   time.Time // when the catalog was built
 }
 
 var (
@@ -81,7 +81,7 @@ var (
 )
 
 func newDatabase(d Database, now time.Time) (*database, error) {
-	db := &database{name: d.Name, doc: d.Doc, since: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
+	db := &database{name: d.Name, since: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
 	slices.SortFunc(db.tables, func(a, b tables.Table) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(db.actions, func(a, b automation.Action) int { return cmp.Compare(a.Name, b.Name) })
 	for i, t := range db.tables {

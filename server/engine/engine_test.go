@@ -183,6 +183,7 @@ func TestWithoutAssignments(t *testing.T) {
 		"SELECT CASE d WHEN 'a:=' THEN @dt:= IF(n=1,(-7), (-2)) ELSE @dt:=(-4)END AS k, CAST(CASE WHEN @dt >= 3 THEN @s:=5 ELSE IF(a IS NULL, @s:=7, @s:=n) END AS UNSIGNED) AS z, IFNULL(@s, @dt) w FROM t WHERE x = 1": "SELECT CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END AS k, CAST(CASE WHEN (CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END) >= 3 THEN 5 ELSE IF(a IS NULL, 7, n ) END AS UNSIGNED) AS z, IFNULL((CASE WHEN (CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END) >= 3 THEN 5 ELSE IF(a IS NULL, 7, n ) END), (CASE d WHEN 'a:=' THEN IF(n = 1, ( - 7 ), ( - 2 )) ELSE ( - 4 ) END)) w FROM t WHERE x = 1",
 		// What cannot be said without the variable stays.
 		"SELECT @s := @s + x FROM t":                            "",
+		"SELECT @s := ?, @s FROM t":                             "",
 		"SELECT @s := 1, @s := 2 FROM t":                        "",
 		"SELECT @s := x FROM t WHERE @s > 1":                    "",
 		"SELECT CASE WHEN a THEN @s := 1 END, @s FROM t":        "",

@@ -140,6 +140,7 @@ var gmsErrors = []struct {
 	{sql.ErrSystemVariableSessionOnly, code{mysql.ERLocalVariable, "HY000"}},
 	{sql.ErrSystemVariableGlobalOnly, code{mysql.ERGlobalVariable, "HY000"}},
 	{sql.ErrUnknownPreparedStatement, code{1243, "HY000"}},
+	{sql.ErrUnboundPreparedStatementVariable, code{mysql.ERParseError, mysql.SSClientError}},
 	{sql.ErrUnsupportedSyntax, code{mysql.ERNotSupportedYet, mysql.SSClientError}},
 	{sql.ErrUnsupportedFeature, code{mysql.ERNotSupportedYet, mysql.SSClientError}},
 	{sql.ErrNonAggregatedColumnWithoutGroupBy, code{mysql.ERMixOfGroupFuncAndFields, mysql.SSClientError}},
