@@ -221,6 +221,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
 		Segments: a.db.Index().All, Accounts: a.cache.Accounts,
 		Queries: a.db.Statements().Recent, MayRead: engine.MayRead,
+		Status: func(name string) (string, string, time.Time) { return a.engine.Status(name) },
 		User: func(ctx context.Context) (string, bool) {
 			r, ok := engine.UserOf(ctx)
 			return r.User, ok && r.Databases == nil
