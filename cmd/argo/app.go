@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -82,8 +81,7 @@ func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connect
 	}
 	env := tables.Env{
 		Name: k.Name, Decode: k.Decode, Secret: configs.Secret,
-		HTTP: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()},
-		Log:  log.With("connection", k.Name), Now: c.Now, Sleep: c.Sleep,
+		Log: log.With("connection", k.Name), Now: c.Now, Sleep: c.Sleep,
 		Base: cfg.Base, Dir: dir,
 	}
 	conn, err := source.Open(ctx, env)

@@ -342,8 +342,8 @@ func parseType(s string) (tables.Type, error) {
 	if m := decimalSpelling.FindStringSubmatch(s); m != nil {
 		p, _ := strconv.Atoi(m[1])
 		scale, _ := strconv.Atoi("0" + m[2])
-		if p < 1 || p > 38 || scale > p {
-			return tables.Type{}, fmt.Errorf("%q: a decimal has 1 to 38 digits, and no more than these behind the point", s)
+		if p < 1 || p > 38 || scale > min(p, maxScale) {
+			return tables.Type{}, fmt.Errorf("%q: a decimal has 1 to 38 digits, at most 30 of them behind the point", s)
 		}
 		return tables.Dec(p, scale), nil
 	}

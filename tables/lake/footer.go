@@ -41,6 +41,9 @@ func profileParquet(r io.ReaderAt, size int64) (p *profile, err error) {
 	seen := map[string]int{}
 	for i := 1; i < len(elements); {
 		c := parquetColumn(&elements[i])
+		if c.Name == "" {
+			return nil, &problem{What: fmt.Sprintf("column %d has no name", len(p.Columns)+1), Hint: "name it in the program that writes the file"}
+		}
 		for name := c.Name; seen[fold(c.Name)] > 0; { // as DuckDB names it
 			c.Name = fmt.Sprintf("%s_%d", name, seen[fold(name)])
 			seen[fold(name)]++
@@ -134,9 +137,10 @@ func convertedType(e *format.SchemaElement) tables.Type {
 	return tables.Type{}
 }
 
-// decimalType: DuckDB reads decimals of more than 38 digits as DOUBLE.
+// decimalType: DuckDB reads decimals of more than 38 digits as DOUBLE, and
+// MySQL has none of more than 30 behind the point.
 func decimalType(precision, scale int) tables.Type {
-	if precision < 1 || precision > 38 || scale < 0 || scale > precision {
+	if precision < 1 || precision > 38 || scale < 0 || scale > min(precision, maxScale) {
 		return tables.Float
 	}
 	return tables.Dec(precision, scale)

@@ -242,6 +242,9 @@ func (st *stats) merge(o stats) {
 	st.Length = max(st.Length, o.Length)
 }
 
+// maxScale is how many digits MySQL's DECIMAL has behind the point at most.
+const maxScale = 30
+
 // known says whether any value has voted on the type.
 func (st *stats) known() bool { return st.Nested || st.Can != asAny }
 
@@ -255,7 +258,7 @@ func (st *stats) undecided() bool {
 }
 
 // typ is the narrowest type that holds every value as it is written:
-// BIGINT, DECIMAL (exact, at most 38 digits), DOUBLE (where a value has an
+// BIGINT, DECIMAL (exact, at most 38 digits, 30 of them behind the point), DOUBLE (where a value has an
 // exponent), TINYINT(1), DATE, DATETIME, JSON, or text.
 func (st *stats) typ() tables.Type {
 	switch {
@@ -265,7 +268,7 @@ func (st *stats) typ() tables.Type {
 		return tables.Varchar
 	case st.Can&asInt != 0 && !st.Big:
 		return tables.BigInt
-	case st.Can&asDecimal != 0 && max(st.Whole, 1)+st.Scale <= 38:
+	case st.Can&asDecimal != 0 && max(st.Whole, 1)+st.Scale <= 38 && st.Scale <= maxScale:
 		return tables.Dec(max(st.Whole, 1)+st.Scale, st.Scale)
 	case st.Can&asDouble != 0:
 		return tables.Float

@@ -56,9 +56,6 @@ func (r *remote) connect(ctx context.Context) (*s3.Client, error) {
 	}
 	o := r.options
 	var load []func(*awsconfig.LoadOptions) error
-	if r.env.HTTP != nil {
-		load = append(load, awsconfig.WithHTTPClient(r.env.HTTP))
-	}
 	if o.Region != "" {
 		load = append(load, awsconfig.WithRegion(o.Region))
 	}
@@ -84,6 +81,11 @@ func (r *remote) connect(ctx context.Context) (*s3.Client, error) {
 		cfg.Region = "us-east-1" // what servers other than Amazon's expect
 	}
 	r.client = s3.NewFromConfig(cfg, func(so *s3.Options) {
+		if r.env.HTTP != nil {
+			// Not while loading: with AWS_CA_BUNDLE set, the SDK wants a client
+			// that it can change.
+			so.HTTPClient = r.env.HTTP
+		}
 		so.UsePathStyle = o.PathStyle
 		if o.Endpoint != "" {
 			so.BaseEndpoint = aws.String(o.Endpoint)

@@ -3,11 +3,13 @@ package lake
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -309,5 +311,25 @@ func TestS3Trace(t *testing.T) {
 	release()
 	if cost := trace.Cost(); cost.Calls != 2 || cost.Bytes != 4 {
 		t.Errorf("%+v", cost)
+	}
+}
+
+// A bundle of certificates in the environment is the SDK's to read, whoever
+// lends the transport.
+func TestS3CertificateBundle(t *testing.T) {
+	c := newCloud(t)
+	c.put("in/1.csv", []byte("a\n1\n"))
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	pair := httptest.NewTLSServer(nil)
+	defer pair.Close()
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	for _, lent := range []*http.Client{nil, {}} {
+		w := newWorld(t)
+		w.http = lent
+		w.open(c.config("s3://lake/in"))
+		w.expect(w.query("SELECT * FROM t"), "1")
 	}
 }
