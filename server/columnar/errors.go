@@ -83,8 +83,14 @@ func broken(ctx context.Context, message string, files []string) error {
 }
 
 func unreadable(file string, cause error) error {
-	return &fault.Error{Kind: fault.Broken, Message: "the file " + file + " cannot be read", Err: cause,
+	f := &fault.Error{Kind: fault.Broken, Message: "the file " + file + " cannot be read", Err: cause,
 		Hint: "it is missing, not Parquet, or torn: replace or remove it"}
+	for _, w := range []string{"only supported", "not supported", "Unsupported", "Not implemented", "not implemented"} {
+		if strings.Contains(cause.Error(), w) {
+			f.Hint = "it is written in a way that DuckDB does not read: write it with the defaults of its writer"
+		}
+	}
+	return f
 }
 
 // blame looks for the broken file behind an error that names none.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -73,7 +74,11 @@ func (s *schemas) of(ctx context.Context, c *conn, path string) ([]fileColumn, e
 	return columns, nil
 }
 
-// typeWord tells types apart as far as reading them differs.
+// nested begins the word of a type that is read as JSON.
+const nested = "NESTED"
+
+// typeWord tells types apart as far as reading them differs: DuckDB reads the
+// files of a group as the first of them is typed.
 func typeWord(t driver.LogicalType) string {
 	if alias := driver.LogicalTypeGetAlias(t); alias != "" {
 		return alias
@@ -81,10 +86,29 @@ func typeWord(t driver.LogicalType) string {
 	switch id := driver.GetTypeId(t); id {
 	case driver.TypeDecimal:
 		return fmt.Sprintf("DECIMAL(%d,%d)", driver.DecimalWidth(t), driver.DecimalScale(t))
-	case driver.TypeFloat, driver.TypeDouble:
+	case driver.TypeFloat:
+		return "FLOAT"
+	case driver.TypeDouble:
 		return "DOUBLE"
-	case driver.TypeStruct, driver.TypeList, driver.TypeMap, driver.TypeArray, driver.TypeUnion:
-		return fmt.Sprintf("NESTED(%d)", id)
+	case driver.TypeStruct:
+		words := make([]string, driver.StructTypeChildCount(t))
+		for i := range words {
+			child := driver.StructTypeChildType(t, driver.IdxT(i))
+			words[i] = strconv.Quote(driver.StructTypeChildName(t, driver.IdxT(i))) + " " + typeWord(child)
+			driver.DestroyLogicalType(&child)
+		}
+		return nested + "{" + strings.Join(words, ", ") + "}"
+	case driver.TypeList:
+		child := driver.ListTypeChildType(t)
+		defer driver.DestroyLogicalType(&child)
+		return nested + "[" + typeWord(child) + "]"
+	case driver.TypeMap:
+		key, value := driver.MapTypeKeyType(t), driver.MapTypeValueType(t)
+		defer driver.DestroyLogicalType(&key)
+		defer driver.DestroyLogicalType(&value)
+		return nested + "{" + typeWord(key) + ": " + typeWord(value) + "}"
+	case driver.TypeArray, driver.TypeUnion: // Parquet has neither
+		return fmt.Sprintf("%s(%d)", nested, id)
 	case driver.TypeBlob:
 		return "BLOB"
 	case driver.TypeVarchar:
@@ -101,10 +125,13 @@ func typeWord(t driver.LogicalType) string {
 // group of files that one read_parquet answers.
 type group struct {
 	key   string
-	file  tables.File // any of them, for what they have in common
-	have  map[string]string
+	file  tables.File           // any of them, for what they have in common
+	have  map[string]fileColumn // by fold of the name
 	paths []string
 }
+
+// fold is how names are compared: SQL does not tell cases of column names.
+func fold(name string) string { return strings.ToLower(name) }
 
 // scan gives the FROM item of files: one read_parquet for each set of files
 // that are restricted alike, with the same constants and columns.
@@ -112,13 +139,13 @@ func (c *conn) scan(ctx context.Context, want []algebra.Column, in Input) (strin
 	var groups []*group
 	byKey := map[string]*group{}
 	for _, f := range in.Files {
-		have := map[string]string{}
+		have := map[string]fileColumn{}
 		columns, err := c.e.schemas.of(ctx, c, f.Path)
 		if err != nil {
 			return "", err
 		}
 		for _, col := range columns {
-			have[col.name] = col.kind
+			have[fold(col.name)] = col
 		}
 		key := groupKey(f, want, have)
 		g := byKey[key]
@@ -170,7 +197,7 @@ func selectList(items []string) string {
 }
 
 // groupKey is equal for files that one read_parquet may answer.
-func groupKey(f tables.File, want []algebra.Column, have map[string]string) string {
+func groupKey(f tables.File, want []algebra.Column, have map[string]fileColumn) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q %q %q %q|", f.Day, f.Days.From, f.Days.To, f.Account, f.AccountID)
 	names := make([]string, 0, len(f.Const))
@@ -182,7 +209,8 @@ func groupKey(f tables.File, want []algebra.Column, have map[string]string) stri
 		fmt.Fprintf(&b, "%q=%T %v|", name, f.Const[name], f.Const[name])
 	}
 	for _, name := range append([]string{f.Day, f.Account}, columnNames(want)...) {
-		fmt.Fprintf(&b, "%q:%s|", name, have[name])
+		c := have[fold(name)]
+		fmt.Fprintf(&b, "%q:%s|", c.name, c.kind)
 	}
 	return b.String()
 }
@@ -236,14 +264,14 @@ func (g *group) restricted(name, as string) (string, error) {
 	if v, ok := g.file.Const[name]; ok {
 		return constant(v, as)
 	}
-	kind, ok := g.have[name]
+	c, ok := g.have[fold(name)]
 	switch {
 	case !ok:
 		return "", fault.New(fault.Broken, "the file %s lacks its column %s", g.paths[0], name)
-	case kind == as:
-		return ident(name), nil
+	case c.kind == as:
+		return ident(c.name), nil
 	}
-	return "CAST(" + ident(name) + " AS " + as + ")", nil
+	return "CAST(" + ident(c.name) + " AS " + as + ")", nil
 }
 
 // column is the value of one wanted column: a constant, what the file has in
@@ -253,25 +281,27 @@ func (g *group) column(w algebra.Column, known []tables.Column) (string, error) 
 	if v, ok := g.file.Const[w.Name]; ok {
 		return constant(v, t)
 	}
-	kind, ok := g.have[w.Name]
+	c, ok := g.have[fold(w.Name)]
 	if !ok {
 		return "CAST(NULL AS " + t + ")", nil
 	}
-	name := ident(w.Name)
+	kind, name := c.kind, ident(c.name)
 	isBool := w.Type.Bool || slices.ContainsFunc(known, func(c tables.Column) bool {
 		return c.Name == w.Name && c.Type.Kind == tables.Bool
 	})
 	switch {
 	case kind == t && t != "DOUBLE":
 		return name, nil
-	case t == "DOUBLE" && kind == "DOUBLE": // MySQL has neither NaN nor infinity
+	case t == "DOUBLE" && (kind == "DOUBLE" || kind == "FLOAT"): // MySQL has neither NaN nor infinity
 		return "CASE WHEN isfinite(" + name + ") THEN CAST(" + name + " AS DOUBLE) END", nil
 	case isBool:
 		return "CAST(CAST(" + name + " AS BOOLEAN) AS BIGINT)", nil
-	case strings.HasPrefix(kind, "NESTED") && t == "VARCHAR":
+	case strings.HasPrefix(kind, nested) && t == "VARCHAR":
 		return "CAST(to_json(" + name + ") AS VARCHAR)", nil
 	case kind == "BLOB" && t == "VARCHAR":
-		return "decode(" + name + ")", nil
+		refusal := report(fault.New(fault.Invalid, "the column %s holds bytes that are no UTF-8 text", w.Name).
+			WithHint("select the other columns"))
+		return "CASE WHEN " + name + " IS NOT NULL THEN coalesce(TRY(decode(" + name + ")), CAST(error(" + quote(refusal) + ") AS VARCHAR)) END", nil
 	case w.Type.Kind == algebra.Time:
 		return "CAST(epoch_us(CAST(" + name + " AS TIME)) AS BIGINT)", nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"argo/server/algebra"
 	"argo/tables"
+	"argo/tables/fault"
 )
 
 // column is one vector of a chunk, read in place: valid as long as the chunk.
@@ -175,11 +176,13 @@ func (c *column) value(i int, t algebra.Type) (any, error) {
 		}
 	case algebra.Date:
 		if c.kind == driver.TypeDate {
-			return tables.DayOf(time.Unix(int64(at[int32](c.data, i))*86400, 0).UTC()), nil
+			day := time.Unix(int64(at[int32](c.data, i))*86400, 0).UTC()
+			return tables.DayOf(day), inCalendar(day, "DATE")
 		}
 	case algebra.DateTime:
 		if c.kind == driver.TypeTimestamp {
-			return time.UnixMicro(at[int64](c.data, i)).UTC(), nil
+			t := time.UnixMicro(at[int64](c.data, i)).UTC()
+			return t, inCalendar(t, "DATETIME")
 		}
 	case algebra.Time:
 		if c.kind == driver.TypeBigInt {
@@ -187,4 +190,13 @@ func (c *column) value(i int, t algebra.Type) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("DuckDB gave a value of type %d for a column of kind %d", c.kind, t.Kind)
+}
+
+// inCalendar refuses what a file may hold and MySQL has not: years beyond
+// 9999, and infinity, which DuckDB has at the end of its own calendar.
+func inCalendar(t time.Time, what string) error {
+	if y := t.Year(); y < 0 || y > 9999 {
+		return &fault.Error{Kind: fault.Invalid, Message: what + " value is out of range", Hint: "years are 0000 to 9999", Err: ErrOutOfRange}
+	}
+	return nil
 }

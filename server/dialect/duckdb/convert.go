@@ -391,8 +391,5 @@ func (r *renderer) key(f frag) string {
 	if !ciText(f.t) {
 		return f.sql
 	}
-	if f.lit != nil {
-		return blobLiteral(string(Key(*f.lit)))
-	}
-	return call("argo_ci", f.sql)
+	return call("argo_ci", f.sql) // of a constant: computed once, when DuckDB plans
 }

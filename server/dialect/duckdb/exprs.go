@@ -265,13 +265,11 @@ func (r *renderer) subquery(e *algebra.Subquery) frag {
 		for i, c := range columns {
 			left[i], right[i] = r.pair(values[i], r.column(c.ID, c.Type).settled())
 		}
-		q.cols = strings.Join(right, ", ")
-		l := left[0]
 		if len(left) > 1 {
-			l = "(" + strings.Join(left, ", ") + ")"
-			q.cols = "(" + q.cols + ")" // one row value
+			return r.rowIn(e, q, values, left, right)
 		}
-		return cond("(" + l + " " + not + "IN (" + q.sql() + "))")
+		q.cols = right[0]
+		return cond("(" + left[0] + " " + not + "IN (" + q.sql() + "))")
 	}
 	r.outside = false
 	q := r.rel(e.Rel)
@@ -285,4 +283,40 @@ func (r *renderer) subquery(e *algebra.Subquery) frag {
 	f := r.column(c.ID, c.Type).settled()
 	q.cols = f.sql
 	return r.like(value("", f.t), "("+q.sql()+")")
+}
+
+// rowIn is (left, …) [NOT] IN (SELECT right, … FROM q). DuckDB takes NULL in a
+// row for a value that equals NULL, so rows with one are kept out, and whether
+// one of them leaves the answer open is asked apart.
+func (r *renderer) rowIn(e *algebra.Subquery, q query, values []frag, left, right []string) frag {
+	columns := e.Rel.Columns()
+	names, cols := make([]string, len(right)), make([]string, len(right))
+	var present, open []string
+	sure := true
+	for i := range right {
+		names[i] = r.helper()
+		cols[i] = right[i] + " AS " + names[i]
+		equal := left[i] + " = " + names[i]
+		if !values[i].t.NotNull || !columns[i].Type.NotNull {
+			sure = false
+			present = append(present, names[i]+" IS NOT NULL")
+			equal = "coalesce(" + equal + ", true)"
+		}
+		open = append(open, equal)
+	}
+	q.cols = strings.Join(cols, ", ")
+	found := query{cols: "(" + strings.Join(names, ", ") + ")", from: q.item(), where: present}
+	in := "((" + strings.Join(left, ", ") + ") IN (" + found.sql() + "))"
+	if sure {
+		if e.Not {
+			in = "(NOT " + in + ")"
+		}
+		return cond(in)
+	}
+	maybe := query{cols: "1", from: q.item(), where: open}
+	yes, no := "true", "false"
+	if e.Not {
+		yes, no = no, yes
+	}
+	return cond("CASE WHEN " + in + " THEN " + yes + " WHEN EXISTS (" + maybe.sql() + ") THEN NULL ELSE " + no + " END")
 }

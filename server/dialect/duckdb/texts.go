@@ -238,9 +238,18 @@ func pad(name string) renderCall {
 	}
 }
 
+// locate compares by the collation of the text that is searched, whatever the
+// part's, unless one was said for the part.
 func locate(r *renderer, c *algebra.Call) frag {
 	part, x := r.text(r.expr(c.Args[0])), r.text(r.expr(c.Args[1]))
-	fold := ciText(part.t) || ciText(x.t)
+	fold := ciText(x.t)
+	if said, ok := c.Args[0].(*algebra.Call); !ok || said.Func != "collate" {
+		in := c.Args[1]
+		for cast, ok := in.(*algebra.Cast); ok && cast.Implied && cast.In.ExprType().Kind == algebra.Text; cast, ok = in.(*algebra.Cast) {
+			in = cast.In
+		}
+		fold = fold || ciText(in.ExprType())
+	}
 	start := "1"
 	if len(c.Args) > 2 {
 		start = r.signed(r.expr(c.Args[2]))
