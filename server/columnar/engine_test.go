@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -169,6 +170,53 @@ func TestFiles(t *testing.T) {
 	}
 	got, err = ask(ctx, e, scanAll(columns[1], columns[3]), columnar.Input{Columns: columns, Files: []tables.File{{Path: path("a.parquet")}}})
 	expect(t, got, err, "5|NULL")
+}
+
+// TestFilesTogether: files of one table whose columns differ in the case of a
+// name, in width or in what a structure holds.
+func TestFilesTogether(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, columnar.Options{ReadDirs: []string{dir}})
+	var files []tables.File
+	for i, sql := range []string{
+		`SELECT 1 AS id, 0.5::FLOAT AS f, {'a': 1} AS doc, 'x'::BLOB AS name`,
+		`SELECT 2 AS ID, 0.1::DOUBLE AS F, {'a': 'x', 'b': 2} AS Doc, 'y' AS NAME`,
+		`SELECT 3 AS "Id", 0.2::DOUBLE AS f, {'a': 1.5::DOUBLE} AS doc, NULL::BLOB AS "Name"`,
+		`SELECT 4 AS id, 0.25::FLOAT AS f, {'a': 1.5::FLOAT} AS doc, NULL AS name`,
+	} {
+		path := filepath.Join(dir, fmt.Sprint(i, ".parquet"))
+		writeParquet(t, path, sql)
+		files = append(files, tables.File{Path: path})
+	}
+	columns := []tables.Column{col("id", tables.BigInt), col("f", tables.Float), col("doc", tables.Document), col("name", tables.Varchar)}
+	got, err := ask(context.Background(), e, scanAll(columns...), columnar.Input{Columns: columns, Files: files})
+	slices.Sort(got)
+	expect(t, got, err, `1|0.5|{"a":1}|x`, `2|0.1|{"a":"x","b":2}|y`, `3|0.2|{"a":1.5}|NULL`, `4|0.25|{"a":1.5}|NULL`)
+}
+
+// TestForeignValues: what MySQL has not is NULL or refused by the column's name,
+// and only where it is asked for.
+func TestForeignValues(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.parquet")
+	e := open(t, columnar.Options{ReadDirs: []string{filepath.Dir(path)}})
+	writeParquet(t, path, `SELECT 1 AS id, DATE '20000-01-01' AS far, 'infinity'::TIMESTAMP AS never, '\xFF'::BLOB AS bytes, 'inf'::DOUBLE AS big`)
+	for _, c := range []struct {
+		column tables.Column
+		want   string
+	}{
+		{col("id", tables.BigInt), "1"},
+		{col("big", tables.Float), "NULL"},
+		{col("far", tables.DateType), "the column far: DATE value is out of range"},
+		{col("never", tables.Timestamp), "the column never: DATETIME value is out of range"},
+		{col("bytes", tables.Varchar), "the column bytes holds bytes that are no UTF-8 text"},
+	} {
+		columns := []tables.Column{c.column}
+		got, err := ask(context.Background(), e, scanAll(columns...), columnar.Input{Columns: columns, Files: []tables.File{{Path: path}}})
+		if f := fault.As(err); f != nil && f.Kind == fault.Invalid && f.Message == c.want {
+			continue
+		}
+		expect(t, got, err, c.want)
+	}
 }
 
 func TestBadFiles(t *testing.T) {

@@ -2,6 +2,8 @@ package columnar
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -99,6 +101,9 @@ func (r *Rows) fetch(ctx context.Context) error {
 			v, err := c.value(i, out.Type)
 			if err != nil {
 				r.rows = nil
+				if errors.Is(err, ErrOutOfRange) {
+					return &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("the column %s: %v", out.Name, err), Hint: "years are 0000 to 9999", Err: err}
+				}
 				return fault.Wrap(fault.Internal, err, "the column %s cannot be read", out.Name)
 			}
 			cells[i*width+j] = v

@@ -11,7 +11,6 @@ import (
 
 	"argo/server/algebra"
 	"argo/tables"
-	"argo/tables/fault"
 )
 
 // column is one vector of a chunk, read in place: valid as long as the chunk.
@@ -196,7 +195,7 @@ func (c *column) value(i int, t algebra.Type) (any, error) {
 // 9999, and infinity, which DuckDB has at the end of its own calendar.
 func inCalendar(t time.Time, what string) error {
 	if y := t.Year(); y < 0 || y > 9999 {
-		return &fault.Error{Kind: fault.Invalid, Message: what + " value is out of range", Hint: "years are 0000 to 9999", Err: ErrOutOfRange}
+		return fmt.Errorf("%s %w", what, ErrOutOfRange)
 	}
 	return nil
 }

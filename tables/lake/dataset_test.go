@@ -99,15 +99,15 @@ func TestParquetTypes(t *testing.T) {
 		TIMESTAMP_MS '2026-11-01 01:02:03.5' AS ms, TIMESTAMP_NS '2026-11-01 01:02:03.123456' AS ns,
 		TIMESTAMPTZ '2026-11-01 01:02:03+09:00' AS tz, TIME '01:02:03' AS tod, uuid '0b5a8c52-7a0f-4a5b-9d0e-000000000001' AS u,
 		[1, 2] AS l, {'a': 1, 'b': 'x'} AS st, MAP {'k': 1} AS m, '{"a":1}'::JSON AS j, 'red'::ENUM('red', 'blue') AS e, NULL AS n,
-		1 AS "odd, name", 2 AS "a.b"`)
+		1 AS "odd, name", 2 AS "a.b", 0.5::DECIMAL(38,31) AS fine`)
 	w.openOne("path: t.parquet")
 	w.expect(w.columns("t"), "i8 BIGINT", "i16 BIGINT", "i32 BIGINT", "i64 BIGINT", "u8 BIGINT", "u16 BIGINT", "u32 BIGINT", "u64 DECIMAL(20,0)",
 		"f DOUBLE", "d DOUBLE", "d5 DECIMAL(5,2)", "d15 DECIMAL(15,2)", "d38 DECIMAL(38,2)", "b TINYINT(1)", "s VARCHAR(16383)", "bin VARCHAR(16383)",
 		"day DATE", "us DATETIME(6)", "ms DATETIME(6)", "ns DATETIME(6)", "tz DATETIME(6)", "tod VARCHAR(255)", "u VARCHAR(36)",
-		"l JSON", "st JSON", "m JSON", "j JSON", "e VARCHAR(16383)", "n BIGINT", "odd, name BIGINT", "a.b BIGINT")
+		"l JSON", "st JSON", "m JSON", "j JSON", "e VARCHAR(16383)", "n BIGINT", "odd, name BIGINT", "a.b BIGINT", "fine DOUBLE")
 	w.expect(w.query("SELECT * FROM t"), "1|2|3|-4|255|65535|4294967295|18446744073709551615|1.5|2.5|1.25|1.25|-1.25|true|한|x|2026-11-01|"+
 		"2026-11-01 01:02:03.5|2026-11-01 01:02:03.5|2026-11-01 01:02:03.123456|2026-10-31 16:02:03|01:02:03|0b5a8c52-7a0f-4a5b-9d0e-000000000001|"+
-		`[1,2]|{"a":1,"b":"x"}|{"k":1}|{"a":1}|red|NULL|1|2`)
+		`[1,2]|{"a":1,"b":"x"}|{"k":1}|{"a":1}|red|NULL|1|2|0.5`)
 }
 
 // TestParquetNames: names that SQL does not tell apart are DuckDB's.
