@@ -359,7 +359,10 @@ func (r *renderer) setOp(n *algebra.SetOp) query {
 	// Rows are equal by their keys, which DuckDB's operators cannot be told.
 	keys := strings.Join(r.keys(n.Cols), ", ")
 	if n.Op == "union" {
-		return query{cols: "DISTINCT ON (" + keys + ") *", from: "((" + left + ") UNION ALL (" + right + "))"}
+		// Of equal texts the left side's is shown, as MySQL does; without an order
+		// it would be whichever thread came first.
+		both := "((SELECT *, 0 AS side FROM (" + left + ")) UNION ALL (SELECT *, 1 AS side FROM (" + right + ")))"
+		return query{from: "(SELECT DISTINCT ON (" + keys + ") " + r.columnNames(n.Cols) + " FROM " + both + " ORDER BY side)"}
 	}
 	names := make([]string, 0, len(n.Cols)+1)
 	var same []string
