@@ -19,7 +19,7 @@ type conn struct {
 	tables int // temporary ones made
 }
 
-// connect costs some 20 µs in memory, so that none is kept.
+// connect costs some 4 µs, so that none is kept.
 func (e *Engine) connect() (*conn, error) {
 	c := &conn{e: e}
 	if driver.Connect(e.db, &c.raw) == driver.StateError {
