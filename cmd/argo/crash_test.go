@@ -132,9 +132,6 @@ func await(n *atomic.Int64) {
 // looks after every restart whether anything is lost, torn, sent twice or left
 // unexplained.
 func TestKill9(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a long test: kills a child process fifty times")
-	}
 	ctx := context.Background()
 	if err := mysql.SetLogger(&mysql.NopLogger{}); err != nil { // a kill is not news
 		t.Fatal(err)
