@@ -106,11 +106,15 @@ func (q *queryFlags) run(ctx context.Context, stdout io.Writer, text string) (er
 	defer conn.Close()
 	start := time.Now()
 	rows, err := conn.QueryContext(ctx, text)
-	stop()
 	if err != nil {
+		stop()
 		return q.explain(err)
 	}
 	defer rows.Close()
+	if q.file == "" {
+		stop() // the rows themselves show that it goes on
+	}
+	defer stop()
 
 	out := stdout
 	var file *os.File
@@ -143,6 +147,7 @@ func (q *queryFlags) run(ctx context.Context, stdout io.Writer, text string) (er
 			if err != nil {
 				return q.explain(err)
 			}
+			stop()
 			if q.output == "table" || file != nil {
 				fmt.Fprintf(os.Stderr, "%s in %.3f s\n", plural(int(n), "row"), time.Since(start).Seconds())
 			}

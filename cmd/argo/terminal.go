@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -9,7 +10,8 @@ import (
 )
 
 // spinner shows on standard error that something goes on, from the first
-// second on and only where that is a terminal. The caller calls stop.
+// second on and only where that is a terminal. The caller calls stop, once or
+// more often.
 func spinner(what string) (stop func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func() {}
@@ -36,10 +38,10 @@ func spinner(what string) (stop func()) {
 			}
 		}
 	}()
-	return func() {
+	return sync.OnceFunc(func() {
 		close(done)
 		<-ended
-	}
+	})
 }
 
 // terminalWidth is the number of columns of f, 0 where it is no terminal.
