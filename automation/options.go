@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"argo/tables"
 	"argo/tables/fault"
@@ -52,10 +53,14 @@ func ParseOptions(document string) (Options, error) {
 	for _, m := range members {
 		switch v := m.value.(type) {
 		case nil:
-			if !slices.Contains([]string{"dry_run", "reason", "idempotency_key", "expect"}, m.name) {
-				return invalid("there is no option %q", m.name)
+			switch m.name {
+			case "reason":
+				continue // NULL is "not given"
+			case "dry_run", "idempotency_key", "expect":
+				// The options that protect are not lost to a variable that was never set.
+				return invalid("the option %s is NULL: give it a value or leave it out", m.name)
 			}
-			continue // NULL is "not given"
+			return invalid("there is no option %q", m.name)
 		case bool:
 			if m.name == "dry_run" {
 				o.DryRun = v
@@ -67,7 +72,7 @@ func ParseOptions(document string) (Options, error) {
 				continue
 			}
 			if m.name == "idempotency_key" {
-				if v == "" || len(v) > 160 {
+				if v == "" || utf8.RuneCountInString(v) > 160 {
 					return invalid("the option idempotency_key has 1 to 160 characters")
 				}
 				o.Key = v

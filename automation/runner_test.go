@@ -633,6 +633,8 @@ func TestParseOptions(t *testing.T) {
 		`{"dry_run":true,"dry_run":false}`: "twice", `[]`: "not a JSON object", `true`: "not a JSON object", `{"reason":"a"} x`: "after the object",
 		`{"reason":"a"`: "not JSON", `reason`: "not JSON", `{"expect":{"a":[1]}}`: "no value", `{"expect":{"a":1,"a":2}}`: "twice",
 		`{"expect":[]}`: "expect cannot be read", `{"idempotency_key":""}`: "1 to 160", `{"expect":"x"}`: "right type", `{"reason":{}}`: "right type",
+		`{"dry_run":null}`: "dry_run is NULL", `{"expect":null}`: "expect is NULL", `{"idempotency_key":null}`: "idempotency_key is NULL",
+		`{"idempotency_key":"` + strings.Repeat("키", 161) + `"}`: "1 to 160",
 	} {
 		_, err := automation.ParseOptions(s)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "dry_run") {

@@ -42,7 +42,11 @@ type recorder struct {
 	requests []automation.Request
 }
 
-func (r *recorder) Do(_ context.Context, q automation.Request) (automation.Run, error) {
+func (r *recorder) Do(ctx context.Context, q automation.Request) (automation.Run, error) {
+	if q.Args["campaign_id"] == int64(499) { // sent, and then called off
+		<-ctx.Done()
+		return automation.Run{ID: "01RUN"}, fault.New(fault.Canceled, "what was sent is read back").WithHint("SELECT state FROM argo.runs")
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.requests = append(r.requests, q)
@@ -499,6 +503,7 @@ func TestCall(t *testing.T) {
 		"CALL ads.set_budget(1, 0.001)":       1210,
 		"CALL ads.set_budget(1, 1e30)":        1210,
 		"CALL ads.nothing(1)":                 1305,
+		"CALL ads.pause_campaign((SELECT 1))": 1235,
 		"CALL lake.pause_campaign(1)":         1305,
 		"CALL ads.pause_campaign(404)":        1431,
 	} {
@@ -521,6 +526,19 @@ func TestCall(t *testing.T) {
 	}
 	if _, err := c.ExecContext(ctx, "ROLLBACK"); err != nil {
 		t.Fatal(err)
+	}
+	// What drivers do for setReadOnly(true).
+	if _, err := c.ExecContext(ctx, "SET SESSION TRANSACTION READ ONLY"); err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(conn{c}, "CALL ads.pause_campaign(1)"); number(err) != 1792 {
+		t.Errorf("in a session that only reads: %v", err)
+	}
+	if _, err := c.ExecContext(ctx, "SET SESSION TRANSACTION READ WRITE"); err != nil {
+		t.Fatal(err)
+	}
+	if got := column(t, conn{c}, "CALL ads.pause_campaign(1)"); !slices.Equal(got, []string{"01RUN"}) {
+		t.Errorf("in a session that writes again: %v", got)
 	}
 	db := b.open(t, "sha", "")
 	if got := column(t, db, "SHOW CREATE PROCEDURE ads.set_budget"); !slices.Equal(got, []string{"set_budget"}) {
@@ -566,5 +584,15 @@ func TestKill(t *testing.T) {
 	}
 	if got := column(t, conn{victim}, "SELECT 1"); got[0] != "1" {
 		t.Errorf("the connection after KILL QUERY: %v", got)
+	}
+	// A CALL that was called off may have been sent, and says so.
+	go func() { done <- refused(conn{victim}, "CALL ads.pause_campaign(499)") }()
+	for !slices.Contains(column(t, b.open(t, "sha", ""), "SELECT info FROM information_schema.processlist WHERE id = "+id), "CALL ads.pause_campaign(499)") {
+	}
+	if _, err := b.open(t, "sha", "").Exec("KILL QUERY " + id); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; number(err) != 1317 || !strings.Contains(err.Error(), "read back (SELECT state FROM argo.runs)") {
+		t.Errorf("the CALL: %v", err)
 	}
 }

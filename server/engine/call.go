@@ -12,7 +12,9 @@ import (
 	"github.com/cockroachdb/apd/v3"
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/plan"
+	"github.com/dolthub/go-mysql-server/sql/transform"
 	"github.com/dolthub/go-mysql-server/sql/types"
+	"github.com/dolthub/vitess/go/mysql"
 )
 
 // optionsParameter is the parameter that every action takes last and that may
@@ -69,12 +71,22 @@ func (e *Engine) newCall(ctx *sql.Context, n *plan.Call) (sql.Node, error) {
 		return nil, errNotYours(st.who, db.name+"."+action.Name)
 	}
 	c := &call{e: e, db: db, action: action, args: n.Params}
+	for _, a := range n.Params {
+		if transform.InspectExpr(ctx, a, func(_ *sql.Context, x sql.Expression) bool { _, ok := x.(*plan.Subquery); return ok }) {
+			return nil, fault.New(fault.Unsupported, "CALL %s.%s: a subquery cannot be an argument", db.name, action.Name).
+				WithHint("SET @x = (SELECT …), look at @x, then CALL with @x in its place")
+		}
+	}
 	if k := len(n.Params); k < len(action.Params) || k > len(action.Params)+1 {
 		return nil, fault.New(fault.Invalid, "CALL %s.%s takes %d or %d arguments, not %d", db.name, action.Name, len(action.Params), len(action.Params)+1, k).
 			WithHint("%s", c.signature())
 	}
 	return c, nil
 }
+
+// errReadOnlySession is MySQL's answer to a change in a session that was made
+// read-only, as drivers and BI tools do it.
+var errReadOnlySession = mysql.NewSQLError(1792, "25006", "Cannot execute statement in a READ ONLY transaction. (SET SESSION TRANSACTION READ WRITE, then CALL)")
 
 // signature is how the procedure is called.
 func (c *call) signature() string {
@@ -89,6 +101,10 @@ func (c *call) signature() string {
 // gives one row for each of its parts.
 func (c *call) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
 	rows, err := c.run(ctx)
+	if f := fault.As(err); f != nil && f.Kind == fault.Canceled {
+		// What was called off may have been sent: the sentence says it.
+		return nil, mysql.NewSQLError(mysql.ERQueryInterrupted, mysql.SSQueryInterrupted, "%s", sentence(f))
+	}
 	if err != nil {
 		return nil, sqlError(ctx, err)
 	}
@@ -100,6 +116,11 @@ func (c *call) run(ctx *sql.Context) ([]sql.Row, error) {
 	if ctx.GetIgnoreAutoCommit() {
 		return nil, fault.New(fault.Unsupported, "CALL %s.%s inside a transaction: a channel cannot take a change back with ROLLBACK", c.db.name, c.action.Name).
 			WithHint("COMMIT or ROLLBACK first, then CALL; options '{\"dry_run\": true}' shows what it would change")
+	}
+	if only, err := ctx.GetSessionVariable(ctx, "transaction_read_only"); err != nil {
+		return nil, err
+	} else if yes, err := sql.ConvertToBool(ctx, only); err != nil || yes {
+		return nil, errReadOnlySession
 	}
 	args := automation.Args{}
 	for i, p := range c.action.Params {
