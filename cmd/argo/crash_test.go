@@ -48,9 +48,9 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.mu.Lock()
 		v.mutates++
 		v.mu.Unlock()
-		delay(r, 30) // so that a kill can fall before the change …
+		delay(r, 80) // so that a kill can fall before the change …
 		v.sim.ServeHTTP(w, r)
-		delay(r, 30) // … and after it
+		delay(r, 80) // … and after it
 		return
 	}
 	if strings.Contains(r.URL.Path, ":search") {
@@ -121,9 +121,9 @@ func (g *gateway) kill() {
 	g.log.Close()
 }
 
-// await waits until n is positive, for five seconds at most.
+// await waits until n is positive, for ten seconds at most.
 func await(n *atomic.Int64) {
-	for deadline := time.Now().Add(5 * time.Second); n.Load() == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); n.Load() == 0 && time.Now().Before(deadline); {
 		<-time.After(time.Millisecond)
 	}
 }
@@ -160,18 +160,14 @@ func TestKill9(t *testing.T) {
 		g := startGateway(t, config, addr)
 		w.inspect(ctx, g.db, fmt.Sprintf("after kill %d", i))
 		var wg sync.WaitGroup
-		for range 2 {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				w.fetch(ctx, g.db)
-			}()
+		if i%3 != 2 {
+			for range 2 {
+				wg.Go(func() { w.fetch(ctx, g.db) })
+			}
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			w.act(ctx, g.db)
-		}()
+		if i%3 != 1 {
+			wg.Go(func() { w.act(ctx, g.db) })
+		}
 		// A third of the kills fall anywhere, the others soon after a fetch or a
 		// change has reached the vendor.
 		switch i % 3 {
@@ -182,7 +178,7 @@ func TestKill9(t *testing.T) {
 		default:
 			<-time.After(time.Duration(r.IntN(500)) * time.Millisecond)
 		}
-		<-time.After(time.Duration(r.IntN(40)) * time.Millisecond)
+		<-time.After(time.Duration(r.IntN(50)) * time.Millisecond)
 		if v.fetching.Load() > 0 {
 			inFetch++
 		}
@@ -198,7 +194,7 @@ func TestKill9(t *testing.T) {
 	w.settle(ctx, g.db)
 	t.Logf("%d kills, %d with a fetch and %d with a change in flight; %d mutates for %d applied changes",
 		kills, inFetch, inAction, v.mutates, len(world.Actions())-w.before)
-	if inFetch < kills/10 || inAction < kills/10 {
+	if inFetch < 3 || inAction < 3 {
 		t.Error("hardly a kill fell into a fetch or an action: the test has shown little")
 	}
 }

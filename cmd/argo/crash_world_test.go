@@ -27,7 +27,7 @@ type crashWorld struct {
 	account  market.Account
 	campaign market.Campaign
 	before   int // actions of the world before the first CALL
-	checked  int // fetches that ended and were compared
+	acts     int // CALLs so far
 }
 
 // window is how long the test's gateway waits before it believes a read.
@@ -132,17 +132,18 @@ func gone(err error) bool {
 	return err != nil && !errors.As(err, &answered)
 }
 
-// act pauses, enables and budgets the campaign until the gateway dies.
+// act budgets, pauses and enables the campaign until the gateway dies. It goes
+// on where it stopped, so that nearly every CALL changes something.
 func (w *crashWorld) act(ctx context.Context, db *sql.DB) {
-	for i := 0; ; i++ {
+	for ; ; w.acts++ {
 		var err error
-		switch i % 3 {
-		case 0:
-			_, err = db.ExecContext(ctx, "CALL google_ads.pause_campaign(?)", w.campaign.ID)
+		switch w.acts % 4 {
 		case 1:
+			_, err = db.ExecContext(ctx, "CALL google_ads.pause_campaign(?)", w.campaign.ID)
+		case 3:
 			_, err = db.ExecContext(ctx, "CALL google_ads.enable_campaign(?)", w.campaign.ID)
-		case 2:
-			_, err = db.ExecContext(ctx, "CALL google_ads.set_budget(?, ?)", w.campaign.ID, 50000+1000*rand.IntN(1000))
+		default:
+			_, err = db.ExecContext(ctx, "CALL google_ads.set_budget(?, ?)", w.campaign.ID, 50000+rand.IntN(1000000))
 		}
 		if gone(err) {
 			return

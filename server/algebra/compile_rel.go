@@ -261,6 +261,21 @@ func (c *compiler) project(f *frame, exprs []sql.Expression, schema sql.Schema, 
 	return out
 }
 
+// selected is the column of a DISTINCT's result that a key of an order above it
+// repeats: GMS gives ORDER BY 1 as the expression, whose columns are gone there.
+func (c *compiler) selected(f *frame, key sql.Expression) Expr {
+	a, ok := key.(*expression.Alias)
+	if _, distinct := f.rel.(*Distinct); !distinct || !ok || !a.Unreferencable() {
+		return nil
+	}
+	for _, d := range f.fields {
+		if d.name == a.Name() {
+			return d.col.ref()
+		}
+	}
+	return nil
+}
+
 func sortedKeys(m map[string]Column) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
@@ -274,7 +289,10 @@ func (c *compiler) sort(f *frame, by sql.SortConditions, outer *scope) *frame {
 	s := &scope{f, outer}
 	r := &Sort{In: f.rel}
 	for _, k := range by {
-		x := c.expr(k.Expr, s)
+		x := c.selected(f, k.Expr)
+		if x == nil {
+			x = c.expr(k.Expr, s)
+		}
 		if _, ok := x.(*Lit); ok {
 			continue
 		}

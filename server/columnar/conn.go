@@ -17,6 +17,7 @@ type conn struct {
 	raw    driver.Connection
 	closed bool
 	tables int // temporary ones made
+	files  []openedFile
 }
 
 // connect costs some 4 µs, so that none is kept.

@@ -219,6 +219,38 @@ func TestForeignValues(t *testing.T) {
 	}
 }
 
+// TestReplaced: a file that is another one at the end may have been read in
+// parts of both.
+func TestReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.parquet")
+	e := open(t, columnar.Options{ReadDirs: []string{filepath.Dir(path)}})
+	columns := []tables.Column{col("id", tables.BigInt)}
+	in := columnar.Input{Columns: columns, Files: []tables.File{{Path: path}}}
+	for _, rows := range []int{3, 100_000} {
+		writeParquet(t, path, fmt.Sprintf("SELECT i AS id FROM range(%d) t(i)", rows))
+		st := scanAll(columns...)
+		result, err := e.Query(context.Background(), st, map[algebra.Rel]columnar.Input{st.Root: in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer result.Close()
+		if err := os.Remove(path); err != nil { // what was open stays so
+			t.Fatal(err)
+		}
+		writeParquet(t, path, "SELECT 7 AS id")
+		n := 0
+		for ; err == nil; n++ {
+			_, err = result.Next(context.Background())
+		}
+		switch n--; {
+		case rows < 2048 && (err != io.EOF || n != rows): // it had ended before
+			t.Errorf("%d rows, %v", n, err)
+		case rows > 2048 && (!fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), path)):
+			t.Errorf("%d rows, %v", n, err)
+		}
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, columnar.Options{ReadDirs: []string{dir}})

@@ -48,6 +48,7 @@ func (s *schemas) of(ctx context.Context, c *conn, path string) ([]fileColumn, e
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Broken, Message: "the file " + path + " cannot be read", Err: err}
 	}
+	c.files = append(c.files, openedFile{path, stat})
 	v := fileVersion{path, stat.Size(), stat.ModTime().UnixNano()}
 	s.mu.Lock()
 	columns, ok := s.known[v]
@@ -120,6 +121,30 @@ func typeWord(t driver.LogicalType) string {
 	default:
 		return fmt.Sprintf("TYPE(%d)", id)
 	}
+}
+
+// openedFile is a file as it was when the statement looked at it first.
+type openedFile struct {
+	path string
+	info os.FileInfo
+}
+
+// replaced is a fault of kind Conflict if a file of the statement is another
+// one than when the statement began: DuckDB opens a file more than once, and
+// may have read parts of both. Where the statement has failed with err, a file
+// that is gone counts as well. Nil where all are as they were.
+func (c *conn) replaced(err error) error {
+	for _, f := range c.files {
+		now, gone := os.Stat(f.path)
+		if gone != nil && err == nil {
+			continue // it was open until the end
+		}
+		if gone != nil || !os.SameFile(now, f.info) || now.Size() != f.info.Size() || !now.ModTime().Equal(f.info.ModTime()) {
+			return &fault.Error{Kind: fault.Conflict, Message: "the file " + f.path + " was replaced while it was read",
+				Hint: "run the statement again", Err: err}
+		}
+	}
+	return nil
 }
 
 // group of files that one read_parquet answers.

@@ -15,8 +15,9 @@ import (
 // statement within milliseconds.
 //
 // Faults: Unsupported and Invalid of the statement, Invalid for values out of
-// range (ErrOutOfRange, ErrSubqueryRows), Broken naming a file, Refused for
-// want of memory, Canceled, Timeout; those of the inputs' Rows.
+// range (ErrOutOfRange, ErrSubqueryRows), Broken naming a file, Conflict where a
+// file was replaced meanwhile, Refused for want of memory, Canceled, Timeout;
+// those of the inputs' Rows.
 func (e *Engine) Query(ctx context.Context, st *algebra.Statement, inputs map[algebra.Rel]Input) (_ *Rows, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c, err := e.connect()
@@ -48,7 +49,7 @@ func (e *Engine) Query(ctx context.Context, st *algebra.Statement, inputs map[al
 		if ctx.Err() != nil && fault.As(err) == nil {
 			return nil, ended(ctx)
 		}
-		return nil, err
+		return nil, c.excuse(ctx, err)
 	}
 	result, err := c.stream(ctx, sql, files)
 	if fault.Is(err, fault.Refused) {
@@ -59,7 +60,22 @@ func (e *Engine) Query(ctx context.Context, st *algebra.Statement, inputs map[al
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("run the statement: %w", e.blame(ctx, err, files))
+		return nil, fmt.Errorf("run the statement: %w", c.excuse(ctx, e.blame(ctx, err, files)))
 	}
-	return newRows(ctx, cancel, c, result, st.Output, files), nil
+	rows := newRows(ctx, cancel, c, result, st.Output, files)
+	if err := rows.begin(ctx); err != nil {
+		rows.Close()
+		return nil, fmt.Errorf("run the statement: %w", err)
+	}
+	return rows, nil
+}
+
+// excuse is the fault of a replaced file where that may be behind err.
+func (c *conn) excuse(ctx context.Context, err error) error {
+	if f := fault.As(err); ctx.Err() == nil && f != nil && (f.Kind == fault.Broken || f.Kind == fault.Internal || f.Kind == fault.Invalid) {
+		if moved := c.replaced(err); moved != nil {
+			return moved
+		}
+	}
+	return err
 }

@@ -61,6 +61,23 @@ func (r *Rows) Next(ctx context.Context) ([]any, error) {
 	return row, nil
 }
 
+// begin reads ahead as far as a small result goes, so that a failure can be
+// told, or the statement run again, before there is a row.
+func (r *Rows) begin(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = r.fetch(ctx)
+	if head := r.rows; r.err == nil && len(head) < int(driver.VectorSize()) {
+		r.rows = nil
+		r.err = r.fetch(ctx)
+		r.rows = append(head, r.rows...)
+	}
+	if r.err != io.EOF {
+		return r.err
+	}
+	return nil
+}
+
 // fetch reads one chunk.
 func (r *Rows) fetch(ctx context.Context) error {
 	if r.conn.closed {
@@ -81,14 +98,14 @@ func (r *Rows) fetch(ctx context.Context) error {
 		case r.ctx.Err() != nil:
 			return ended(r.ctx)
 		case message != "":
-			return r.conn.e.blame(r.ctx, broken(r.ctx, message, r.files), r.files)
+			return r.conn.excuse(r.ctx, r.conn.e.blame(r.ctx, broken(r.ctx, message, r.files), r.files))
 		}
-		return io.EOF
+		return r.end()
 	}
 	defer driver.DestroyDataChunk(&chunk)
 	n, width := int(driver.DataChunkGetSize(chunk)), len(r.output)
 	if n == 0 {
-		return io.EOF
+		return r.end()
 	}
 	cells := make([]any, n*width)
 	r.rows = make([][]any, n)
@@ -110,6 +127,14 @@ func (r *Rows) fetch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// end is io.EOF if the files are still those that were read.
+func (r *Rows) end() error {
+	if err := r.conn.replaced(nil); err != nil {
+		return err
+	}
+	return io.EOF
 }
 
 // Close gives everything back. It may be called more than once and from

@@ -74,9 +74,18 @@ func (x *exec) Describe(*sql.Context, sql.DescribeOptions) string { return x.Str
 func (x *exec) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
 	rows, err := x.open(ctx)
 	if err != nil {
-		return nil, sqlError(ctx, err) // GMS would keep the text alone
+		return nil, x.e.told(ctx, err) // GMS would keep the text alone
 	}
 	return rows, nil
+}
+
+// told is sqlError of what went wrong while a statement ran; the cause of a
+// defect is for the log alone.
+func (e *Engine) told(ctx context.Context, err error) error {
+	if fault.Is(err, fault.Internal) {
+		e.o.Log.Error("a statement ran into a defect", "err", err)
+	}
+	return sqlError(ctx, err)
 }
 
 func (x *exec) open(ctx *sql.Context) (*rowIter, error) {
@@ -87,6 +96,19 @@ func (x *exec) open(ctx *sql.Context) (*rowIter, error) {
 	if st == nil {
 		return nil, errNoStatement
 	}
+	for try := 1; ; try++ {
+		rows, err := x.openOnce(ctx, st)
+		if !fault.Is(err, fault.Conflict) || try == attempts {
+			return rows, err
+		}
+	}
+}
+
+// attempts is how often a statement is begun whose files are replaced while
+// they are read.
+const attempts = 8
+
+func (x *exec) openOnce(ctx *sql.Context, st *statement) (*rowIter, error) {
 	inputs, release, err := x.e.fetch(ctx, x.c)
 	if err != nil {
 		return nil, err
@@ -102,7 +124,7 @@ func (x *exec) open(ctx *sql.Context) (*rowIter, error) {
 		done()
 		return nil, err
 	}
-	return &rowIter{rows: rows, types: outputTypes(x.c), st: st, done: done}, nil
+	return &rowIter{e: x.e, rows: rows, types: outputTypes(x.c), st: st, done: done}, nil
 }
 
 // enter waits for a slot in DuckDB. A statement that holds one gets more
@@ -132,6 +154,7 @@ func (e *Engine) enter(ctx context.Context, st *statement) (leave func(), err er
 
 // rowIter hands DuckDB's rows to GMS.
 type rowIter struct {
+	e     *Engine
 	rows  *columnar.Rows
 	types []algebra.Kind
 	st    *statement
@@ -148,7 +171,7 @@ func (r *rowIter) Next(ctx *sql.Context) (sql.Row, error) {
 		if err == io.EOF {
 			return nil, err
 		}
-		return nil, sqlError(ctx, err)
+		return nil, r.e.told(ctx, err)
 	}
 	r.n++
 	row := make(sql.Row, len(values))

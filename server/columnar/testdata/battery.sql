@@ -631,3 +631,7 @@ select round(cost) k, count(*) from perf where campaign_id in (select id from ca
 select campaign c0, count(distinct campaign_id) c1, round(avg(cost + 0.5), 3) c2, round(avg(campaign_id), 3) c3 from perf where clicks is not null and impressions > 60 group by c0
 select t.k, t.s * 2, t.a * 3 from (select day k, sum(campaign_id) s, avg(impressions) a from perf group by day) t where t.s > 0
 select campaign_id % 2 c0, if(sum(impressions) > 3, 1, 0) c1, if(sum(cost) > 3, 1, 0) c2, avg(clicks) c3 from perf group by c0 having c1 is not null
+select distinct round(cost), count(*) from perf group by round(cost) order by 1
+select distinct if(clicks > 5,'hi','lo') from perf order by 1 desc
+select id, (i, j) in (select j, i from num where j > 1) a, (i, j) not in (select i, nullif(j, 3) from num) b, not ((i, j) in (select i, j from num where id < 4)) c from num order by id
+select id from num where (i, j) not in (select i + 1, j from num where i is not null) or i is null order by 1

@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 
@@ -286,37 +287,43 @@ func (r *renderer) subquery(e *algebra.Subquery) frag {
 }
 
 // rowIn is (left, …) [NOT] IN (SELECT right, … FROM q). DuckDB takes NULL in a
-// row for a value that equals NULL, so rows with one are kept out, and whether
-// one of them leaves the answer open is asked apart.
+// row for a value that equals NULL, so rows with one are kept out of its IN, and
+// whether a NULL on either side leaves the answer open is asked apart: of the
+// few rows that have one.
 func (r *renderer) rowIn(e *algebra.Subquery, q query, values []frag, left, right []string) frag {
 	columns := e.Rel.Columns()
-	names, cols := make([]string, len(right)), make([]string, len(right))
-	var present, open []string
-	sure := true
+	var names, cols, present, agree, noLeft, noRight []string
 	for i := range right {
-		names[i] = r.helper()
-		cols[i] = right[i] + " AS " + names[i]
-		equal := left[i] + " = " + names[i]
+		name := r.helper()
+		names, cols = append(names, name), append(cols, right[i]+" AS "+name)
+		equal := left[i] + " = " + name
 		if !values[i].t.NotNull || !columns[i].Type.NotNull {
-			sure = false
-			present = append(present, names[i]+" IS NOT NULL")
 			equal = "coalesce(" + equal + ", true)"
 		}
-		open = append(open, equal)
+		agree = append(agree, equal)
+		if !values[i].t.NotNull {
+			noLeft = append(noLeft, left[i]+" IS NULL")
+		}
+		if !columns[i].Type.NotNull {
+			noRight = append(noRight, name+" IS NULL")
+			present = append(present, name+" IS NOT NULL")
+		}
 	}
 	q.cols = strings.Join(cols, ", ")
 	found := query{cols: "(" + strings.Join(names, ", ") + ")", from: q.item(), where: present}
 	in := "((" + strings.Join(left, ", ") + ") IN (" + found.sql() + "))"
-	if sure {
-		if e.Not {
-			in = "(NOT " + in + ")"
+	var open []string
+	for _, absent := range [][]string{noLeft, noRight} {
+		if len(absent) > 0 {
+			where := append([]string{"(" + strings.Join(absent, " OR ") + ")"}, agree...)
+			open = append(open, "EXISTS ("+query{cols: "1", from: q.item(), where: where}.sql()+")")
 		}
-		return cond(in)
 	}
-	maybe := query{cols: "1", from: q.item(), where: open}
-	yes, no := "true", "false"
-	if e.Not {
-		yes, no = no, yes
+	switch {
+	case len(open) > 0:
+		return cond(fmt.Sprintf("(CASE WHEN %s THEN %t WHEN %s THEN NULL ELSE %t END)", in, !e.Not, strings.Join(open, " OR "), e.Not))
+	case e.Not:
+		return cond("(NOT " + in + ")")
 	}
-	return cond("CASE WHEN " + in + " THEN " + yes + " WHEN EXISTS (" + maybe.sql() + ") THEN NULL ELSE " + no + " END")
+	return cond(in)
 }
