@@ -257,7 +257,7 @@ func (c *Cache) commit(f *flight, s Segment) (drop []string, err error) {
 		return nil, fmt.Errorf("read the index of %s: %w", s.Table, err)
 	}
 	drop = superseded(have, s)
-	if err := c.o.Index.Commit(ctx, []Segment{s}, drop); errors.Is(err, ErrForgotten) {
+	if err := c.o.Index.Commit(ctx, Change{Add: []Segment{s}, Drop: drop}); errors.Is(err, ErrForgotten) {
 		return []string{s.ID}, nil // removed by its last reader
 	} else if err != nil {
 		return nil, fmt.Errorf("commit segment %s: %w", s.ID, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // unpin takes one reader off a segment and gives its id where the file is to
@@ -56,7 +57,7 @@ func (c *Cache) Forget(ctx context.Context, source, table, account string) error
 	c.mu.Lock()
 	b.flights = nil // nobody joins them any more; the epoch keeps them out of the index
 	c.mu.Unlock()
-	dropped, err := c.o.Index.Forget(ctx, source, table, account)
+	dropped, err := c.o.Index.Forget(ctx, source, table, account, c.o.Now().UTC().Truncate(time.Microsecond))
 	b.Unlock()
 	if err != nil {
 		return fmt.Errorf("forget %s.%s of account %s: %w", source, table, account, err)
@@ -116,7 +117,7 @@ func (c *Cache) Sweep(ctx context.Context) error {
 	}
 	slices.Sort(lost)
 	if len(lost) > 0 {
-		if err := c.o.Index.Commit(ctx, nil, lost); err != nil {
+		if err := c.o.Index.Commit(ctx, Change{Drop: lost}); err != nil {
 			return fmt.Errorf("drop segments without a file: %w", err)
 		}
 	}
@@ -221,7 +222,7 @@ func (c *Cache) expel(ctx context.Context, k key, segments []Segment) (freed int
 		}
 	}
 	c.mu.Unlock()
-	if err := c.o.Index.Commit(ctx, nil, ids); err != nil {
+	if err := c.o.Index.Commit(ctx, Change{Drop: ids}); err != nil {
 		return 0, fmt.Errorf("evict from %s: %w", k.table, err)
 	}
 	c.remove(ids)

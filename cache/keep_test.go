@@ -64,7 +64,7 @@ func TestForget(t *testing.T) {
 		// Another process forgets.
 		wg.Go(func() { f.must(query("1", days("11-06", "11-09"), "cost")) })
 		pass(time.Second)
-		if _, err := f.index.Forget(context.Background(), "ads", "perf", "1"); err != nil {
+		if _, err := f.index.Forget(context.Background(), "ads", "perf", "1", now()); err != nil {
 			t.Error(err)
 		}
 		wg.Wait()

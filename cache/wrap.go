@@ -143,7 +143,7 @@ func (c *Cache) files(ctx context.Context, source string, t tables.Table, s tabl
 			return nil, nil, err
 		}
 		c.o.Log.WarnContext(ctx, "a segment's file is gone; its cells are fetched again", "segment", lost, "table", t.Name)
-		if err := c.o.Index.Commit(ctx, nil, []string{lost}); err != nil {
+		if err := c.o.Index.Commit(ctx, Change{Drop: []string{lost}}); err != nil {
 			return nil, nil, fmt.Errorf("drop segment %s: %w", lost, err)
 		}
 	}

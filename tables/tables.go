@@ -62,6 +62,11 @@ type Env struct {
 	// Dir is a private directory of the connection for converted or downloaded
 	// files (lake). It survives restarts and may be emptied at any time.
 	Dir string
+	// Quotas keeps the state of the connection's budgets; nil: in memory, for
+	// this process alone.
+	Quotas Quotas
+	// Record is told of every request after it has ended; nil: nobody is.
+	Record func(Call)
 }
 
 // Table is a virtual table. Either Scan or Files is non-nil.
@@ -84,7 +89,12 @@ type Table struct {
 	// keeps them all, so that a statement with another column needs no call.
 	Whole bool
 	Fresh Freshness // how long a fetched cell is good
-	Since Day       // first day of the extent; with Day only
+	// Groups gives the columns of a group (Column.Group) a freshness of their
+	// own: delivery settles within days, conversions move for months. A cell is
+	// good if it is good for every group that is asked for; a row is final when
+	// the slowest is.
+	Groups map[string]Freshness
+	Since  Day // first day of the extent; with Day only
 	// Accounts lists the accounts this connection can see. The order is
 	// stable. Faults: Auth, Throttled, Unavailable.
 	Accounts func(ctx context.Context) ([]Account, error)
@@ -95,6 +105,11 @@ type Table struct {
 	// Files, where non-nil, gives the answer as Parquet files for the engine to
 	// read directly. The files stay in place until release is called.
 	Files func(ctx context.Context, s Scan) (files []File, release func(), err error)
+	// Calls, where non-nil, says how many requests a scan takes, pages included,
+	// and whether that is certain; nil is one. It makes none.
+	Calls func(s Scan) (n int, exact bool)
+	// Estimate, where non-nil, says what a scan would cost; it makes no call.
+	Estimate func(ctx context.Context, s Scan) (Estimate, error)
 	// Incompatible, where non-nil, refuses column combinations the source does
 	// not allow, at plan time, with a fault that names one that works.
 	Incompatible func(columns []string) error
@@ -125,6 +140,8 @@ type Column struct {
 	Type Type
 	Doc  string
 	Unit string // "USD", "account currency", "count", "ratio 0..1", ""
+	// Group names the Freshness in Table.Groups; "" is Table.Fresh.
+	Group string
 	// Push: the source can filter on this column (equality or range); the
 	// engine puts its domain into Scan.Where.
 	Push bool
@@ -148,6 +165,14 @@ type Scan struct {
 	// MaxAge caps the age of provisional data for this scan; 0: the table's
 	// own freshness rules.
 	MaxAge time.Duration
+	// AsOf, where not zero, asks for what was known then; no call is made.
+	AsOf time.Time
+	// Renew fetches every cell anew, however good it is.
+	Renew bool
+	// Totals, where non-nil, is called by a table whose source gives control
+	// totals in the same reply: at most once, before the scan ends, with the
+	// source's own sums over all of the scan's rows, by column. Values as in Row.
+	Totals func(sums map[string]any)
 }
 
 // File is Parquet that answers (part of) a scan. All columns of the scan that
@@ -163,6 +188,8 @@ type File struct {
 	// Const gives columns that are not in the file but the same for all of its
 	// rows: hive partitions. Values as in Row.
 	Const map[string]any
+	// Later gives Date columns that are the column named Day plus so many days.
+	Later map[string]int
 	Rows  int64 // -1 where unknown
 	Bytes int64
 	// AsOf is when the source was read, for argo.queries and warnings.

@@ -18,6 +18,11 @@ type Trace struct {
 	missed   int64 // cells fetched
 	oldest   time.Time
 	warnings []error
+	outcomes []Outcome
+
+	// Statement is the id of the statement, for the log of calls; set before
+	// the trace is shared.
+	Statement string
 }
 
 // Cost is a snapshot of a Trace.
@@ -100,4 +105,24 @@ func (t *Trace) Warnings() (w []error) {
 func (t *Trace) Cost() (c Cost) {
 	t.do(func() { c = Cost{t.calls, t.fetched, t.bytes, t.hit, t.missed, t.oldest} })
 	return c
+}
+
+// Ended notes how one account of a table did; the same account and table again
+// replaces what was noted.
+func (t *Trace) Ended(o Outcome) {
+	t.do(func() {
+		for i, have := range t.outcomes {
+			if have.Connection == o.Connection && have.Table == o.Table && have.Account == o.Account {
+				t.outcomes[i] = o
+				return
+			}
+		}
+		t.outcomes = append(t.outcomes, o)
+	})
+}
+
+// Outcomes gives what Ended was told.
+func (t *Trace) Outcomes() (out []Outcome) {
+	t.do(func() { out = append(out, t.outcomes...) })
+	return out
 }

@@ -70,13 +70,13 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 		b := segment("b", "ads", "2", "2026-11-01", "2026-11-07", "date")
 		c := segment("c", "campaigns", "1", "", "", "id", "status")
 		bare := segment("d", "rates", "", "", "")
-		must(t, x.Commit(ctx, []cache.Segment{a, b, c, bare}, nil))
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{a, b, c, bare}}))
 		same(t, list(t, x, "ads", "1"), a)
 		same(t, list(t, x, "ads", "2"), b)
 		same(t, list(t, x, "campaigns", "1"), c)
 		same(t, list(t, x, "rates", ""), bare)
 		d := segment("e", "ads", "1", "2026-11-01", "2026-11-09", "date")
-		must(t, x.Commit(ctx, []cache.Segment{d}, []string{"a", "unknown"}))
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{d}, Drop: []string{"a", "unknown"}}))
 		for _, x := range []cache.Index{x, again()} {
 			same(t, list(t, x, "ads", "1"), d)
 			all, err := x.All(ctx)
@@ -87,14 +87,14 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 	t.Run("commit is all or nothing", func(t *testing.T) {
 		x := open(t)()
 		a := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date")
-		must(t, x.Commit(ctx, []cache.Segment{a}, nil))
-		if err := x.Commit(ctx, []cache.Segment{segment("b", "ads", "1", "2026-11-01", "2026-11-07", "date"), a}, []string{"a"}); err == nil {
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{a}}))
+		if err := x.Commit(ctx, cache.Change{Add: []cache.Segment{segment("b", "ads", "1", "2026-11-01", "2026-11-07", "date"), a}, Drop: []string{"a"}}); err == nil {
 			t.Error("an id was taken twice")
 		}
 		same(t, list(t, x, "ads", "1"), a)
 		stopped, stop := context.WithCancel(ctx)
 		stop()
-		if err := x.Commit(stopped, nil, []string{"a"}); err == nil {
+		if err := x.Commit(stopped, cache.Change{Drop: []string{"a"}}); err == nil {
 			t.Error("a commit under an ended context said that it was done")
 		}
 		same(t, list(t, x, "ads", "1"), a)
@@ -103,14 +103,14 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 		again := open(t)
 		x := again()
 		a, b := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date"), segment("b", "ads", "2", "2026-11-01", "2026-11-07", "date")
-		must(t, x.Commit(ctx, []cache.Segment{a, b}, nil))
-		gone, err := x.Forget(ctx, "google_ads", "ads", "1")
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{a, b}}))
+		gone, err := x.Forget(ctx, "google_ads", "ads", "1", time.Unix(1_790_000_000, 0))
 		must(t, err)
 		same(t, gone, a)
 		same(t, list(t, x, "ads", "1"))
 		same(t, list(t, x, "ads", "2"), b)
 		late := segment("c", "ads", "1", "2026-11-01", "2026-11-07", "date")
-		if err := again().Commit(ctx, []cache.Segment{late}, []string{"b"}); !errors.Is(err, cache.ErrForgotten) {
+		if err := again().Commit(ctx, cache.Change{Add: []cache.Segment{late}, Drop: []string{"b"}}); !errors.Is(err, cache.ErrForgotten) {
 			t.Errorf("a fetch from before the Forget: %v", err)
 		}
 		same(t, list(t, x, "ads", "2"), b)
@@ -119,16 +119,16 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 		if late.Epoch != 1 {
 			t.Errorf("the epoch is %d after one Forget", late.Epoch)
 		}
-		must(t, x.Commit(ctx, []cache.Segment{late}, nil))
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{late}}))
 		same(t, list(t, x, "ads", "1"), late)
-		gone, err = x.Forget(ctx, "google_ads", "nothing", "1")
+		gone, err = x.Forget(ctx, "google_ads", "nothing", "1", time.Unix(1_790_000_000, 0))
 		must(t, err)
 		same(t, gone)
 	})
 	t.Run("touch", func(t *testing.T) {
 		x := open(t)()
 		a := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date")
-		must(t, x.Commit(ctx, []cache.Segment{a}, nil))
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{a}}))
 		a.UsedAt = a.UsedAt.Add(time.Hour)
 		must(t, x.Touch(ctx, []string{"a", "unknown"}, a.UsedAt))
 		same(t, list(t, x, "ads", "1"), a)
@@ -162,11 +162,11 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 				if i >= 20 {
 					drop = []string{id + "x"}
 				}
-				if err := x.Commit(ctx, []cache.Segment{segment(id, "ads", fmt.Sprint(i%3), "2026-11-01", "2026-11-07", "date")}, drop); err != nil {
+				if err := x.Commit(ctx, cache.Change{Add: []cache.Segment{segment(id, "ads", fmt.Sprint(i%3), "2026-11-01", "2026-11-07", "date")}, Drop: drop}); err != nil {
 					t.Error(err)
 				}
 				if i%5 == 0 {
-					if _, err := x.Forget(ctx, "google_ads", "campaigns", "1"); err != nil {
+					if _, err := x.Forget(ctx, "google_ads", "campaigns", "1", time.Unix(1_790_000_000, 0)); err != nil {
 						t.Error(err)
 					}
 				}

@@ -28,13 +28,14 @@ type Index struct {
 	mu       sync.Mutex
 	segments map[string]cache.Segment
 	epochs   map[key]int64
+	claims   map[string]cache.Claim
 	accounts map[string][]tables.Account
 	at       map[string]time.Time
 }
 
 // NewIndex makes an empty one.
 func NewIndex() *Index {
-	return &Index{segments: map[string]cache.Segment{}, epochs: map[key]int64{},
+	return &Index{segments: map[string]cache.Segment{}, epochs: map[key]int64{}, claims: map[string]cache.Claim{},
 		accounts: map[string][]tables.Account{}, at: map[string]time.Time{}}
 }
 
@@ -58,6 +59,22 @@ func (x *Index) Segments(ctx context.Context, source, table, account string) ([]
 		return nil, err
 	}
 	defer leave()
+	return x.live(source, table, account), nil
+}
+
+func (x *Index) live(source, table, account string) []cache.Segment {
+	return x.list(func(s cache.Segment) bool {
+		return s.Source == source && s.Table == table && s.Account == account && s.RetiredAt.IsZero()
+	})
+}
+
+// History implements cache.Index.
+func (x *Index) History(ctx context.Context, source, table, account string) ([]cache.Segment, error) {
+	leave, err := x.enter(ctx, "History")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return x.list(func(s cache.Segment) bool {
 		return s.Source == source && s.Table == table && s.Account == account
 	}), nil
@@ -70,7 +87,7 @@ func (x *Index) All(ctx context.Context) ([]cache.Segment, error) {
 		return nil, err
 	}
 	defer leave()
-	return x.list(func(cache.Segment) bool { return true }), nil
+	return x.list(func(s cache.Segment) bool { return !s.Gone }), nil
 }
 
 func (x *Index) list(want func(cache.Segment) bool) (out []cache.Segment) {
@@ -84,13 +101,13 @@ func (x *Index) list(want func(cache.Segment) bool) (out []cache.Segment) {
 }
 
 // Commit implements cache.Index.
-func (x *Index) Commit(ctx context.Context, add []cache.Segment, drop []string) error {
+func (x *Index) Commit(ctx context.Context, c cache.Change) error {
 	leave, err := x.enter(ctx, "Commit")
 	if err != nil {
 		return err
 	}
 	defer leave()
-	for _, s := range add {
+	for _, s := range c.Add {
 		if s.Epoch != x.epochs[key{s.Source, s.Table, s.Account}] {
 			return cache.ErrForgotten
 		}
@@ -98,12 +115,93 @@ func (x *Index) Commit(ctx context.Context, add []cache.Segment, drop []string) 
 			return fmt.Errorf("segment %s is there already", s.ID)
 		}
 	}
-	for _, s := range add {
+	for _, s := range c.Add {
 		s.Columns = slices.Clone(s.Columns)
 		x.segments[s.ID] = s
 	}
-	for _, id := range drop {
+	for _, id := range c.Retire {
+		if s, ok := x.segments[id]; ok && s.RetiredAt.IsZero() {
+			s.RetiredAt = c.At
+			x.segments[id] = s
+		}
+	}
+	for _, id := range c.Empty {
+		if s, ok := x.segments[id]; ok && !s.RetiredAt.IsZero() {
+			s.Gone = true
+			x.segments[id] = s
+		}
+	}
+	for _, id := range c.Drop {
 		delete(x.segments, id)
+	}
+	for _, id := range c.Claims {
+		delete(x.claims, id)
+	}
+	return nil
+}
+
+// Board implements cache.Index.
+func (x *Index) Board(ctx context.Context, source, table, account string, now time.Time, decide func([]cache.Segment, []cache.Claim, int64) []cache.Claim) error {
+	leave, err := x.enter(ctx, "Board")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, c := range decide(x.live(source, table, account), x.booked(source, table, account, now), x.epochs[key{source, table, account}]) {
+		x.claims[c.ID] = c
+	}
+	return nil
+}
+
+// Claims implements cache.Index.
+func (x *Index) Claims(ctx context.Context, source, table, account string, now time.Time) ([]cache.Claim, error) {
+	leave, err := x.enter(ctx, "Claims")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return x.booked(source, table, account, now), nil
+}
+
+func (x *Index) booked(source, table, account string, now time.Time) (out []cache.Claim) {
+	for _, id := range slices.Sorted(maps.Keys(x.claims)) {
+		if c := x.claims[id]; c.Source == source && c.Table == table && c.Account == account && c.Until.After(now) {
+			c.Columns = slices.Clone(c.Columns)
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Extend implements cache.Index.
+func (x *Index) Extend(ctx context.Context, ids []string, until time.Time) error {
+	leave, err := x.enter(ctx, "Extend")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, id := range ids {
+		if _, ok := x.claims[id]; !ok {
+			return cache.ErrClaimLost
+		}
+	}
+	for _, id := range ids {
+		c := x.claims[id]
+		c.Until = until
+		x.claims[id] = c
+	}
+	return nil
+}
+
+// Release implements cache.Index.
+func (x *Index) Release(ctx context.Context, ids []string) error {
+	leave, err := x.enter(ctx, "Release")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, id := range ids {
+		delete(x.claims, id)
 	}
 	return nil
 }
@@ -119,18 +217,22 @@ func (x *Index) Epoch(ctx context.Context, source, table, account string) (int64
 }
 
 // Forget implements cache.Index.
-func (x *Index) Forget(ctx context.Context, source, table, account string) ([]cache.Segment, error) {
+func (x *Index) Forget(ctx context.Context, source, table, account string, at time.Time) ([]cache.Segment, error) {
 	leave, err := x.enter(ctx, "Forget")
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
 	x.epochs[key{source, table, account}]++
-	gone := x.list(func(s cache.Segment) bool {
-		return s.Source == source && s.Table == table && s.Account == account
-	})
+	gone := x.live(source, table, account)
 	for _, s := range gone {
-		delete(x.segments, s.ID)
+		s.RetiredAt = at
+		x.segments[s.ID] = s
+	}
+	for id, c := range x.claims {
+		if c.Source == source && c.Table == table && c.Account == account {
+			delete(x.claims, id)
+		}
 	}
 	return gone, nil
 }
@@ -145,6 +247,7 @@ func (x *Index) Touch(ctx context.Context, ids []string, at time.Time) error {
 	for _, id := range ids {
 		if s, ok := x.segments[id]; ok {
 			s.UsedAt = at
+			s.Uses++
 			x.segments[id] = s
 		}
 	}

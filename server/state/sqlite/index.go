@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"argo/cache"
@@ -14,26 +15,58 @@ import (
 // index implements cache.Index.
 type index DB
 
-const segmentColumns = `id, source, tbl, account, day_from, day_to, columns, fetched_at, rows, bytes, used_at, epoch`
+const segmentColumns = `id, source, tbl, account, day_from, day_to, columns, fetched_at, known_at, retired_at, gone,
+	parts, place, rows, bytes, checks, used_at, uses, epoch`
 
 func (x *index) segments(ctx context.Context, tx *sql.Tx, where string, args ...any) (out []cache.Segment, err error) {
 	err = each(ctx, tx, func(r *sql.Rows) error {
 		var s cache.Segment
-		var columns string
-		var fetched, used int64
-		if err := r.Scan(&s.ID, &s.Source, &s.Table, &s.Account, &s.Days.From, &s.Days.To, &columns, &fetched, &s.Rows, &s.Bytes, &used, &s.Epoch); err != nil {
+		var columns, parts, checks string
+		var fetched, known, retired, used int64
+		if err := r.Scan(&s.ID, &s.Source, &s.Table, &s.Account, &s.Days.From, &s.Days.To, &columns, &fetched, &known, &retired, &s.Gone,
+			&parts, &s.Place, &s.Rows, &s.Bytes, &checks, &used, &s.Uses, &s.Epoch); err != nil {
 			return err
 		}
-		s.FetchedAt, s.UsedAt = moment(fetched), moment(used)
+		s.FetchedAt, s.KnownAt, s.RetiredAt, s.UsedAt = moment(fetched), moment(known), moment(retired), moment(used)
+		if err := errors.Join(unlist(columns, &s.Columns), unlist(parts, &s.Parts), unlist(checks, &s.Checks)); err != nil {
+			return fmt.Errorf("read segment %s: %w", s.ID, err)
+		}
 		out = append(out, s)
-		return json.Unmarshal([]byte(columns), &out[len(out)-1].Columns)
+		return nil
 	}, `SELECT `+segmentColumns+` FROM segments `+where, args...)
 	return out, err
 }
 
-const ofTable = `WHERE source = ? AND tbl = ? AND account = ?`
+// list and unlist keep a list as JSON, an empty one as "".
+func list[T any](l []T) (string, error) {
+	if len(l) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(l)
+	return string(text), err
+}
+
+func unlist[T any](text string, to *[]T) error {
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), to)
+}
+
+const (
+	ofTable = `WHERE source = ? AND tbl = ? AND account = ?`
+	live    = ofTable + ` AND retired_at = 0`
+)
 
 func (x *index) Segments(ctx context.Context, source, table, account string) (out []cache.Segment, err error) {
+	err = (*DB)(x).view(ctx, func(tx *sql.Tx) error {
+		out, err = x.segments(ctx, tx, live, source, table, account)
+		return err
+	})
+	return out, err
+}
+
+func (x *index) History(ctx context.Context, source, table, account string) (out []cache.Segment, err error) {
 	err = (*DB)(x).view(ctx, func(tx *sql.Tx) error {
 		out, err = x.segments(ctx, tx, ofTable, source, table, account)
 		return err
@@ -43,18 +76,18 @@ func (x *index) Segments(ctx context.Context, source, table, account string) (ou
 
 func (x *index) All(ctx context.Context) (out []cache.Segment, err error) {
 	err = (*DB)(x).view(ctx, func(tx *sql.Tx) error {
-		out, err = x.segments(ctx, tx, `ORDER BY id`)
+		out, err = x.segments(ctx, tx, `WHERE gone = 0 ORDER BY id`)
 		return err
 	})
 	return out, err
 }
 
-func (x *index) Commit(ctx context.Context, add []cache.Segment, drop []string) error {
-	if len(add)+len(drop) == 0 {
+func (x *index) Commit(ctx context.Context, c cache.Change) error {
+	if len(c.Add)+len(c.Retire)+len(c.Empty)+len(c.Drop)+len(c.Claims) == 0 {
 		return nil
 	}
 	return (*DB)(x).write(ctx, x.durable, func(tx *sql.Tx) error {
-		for _, s := range add {
+		for _, s := range c.Add {
 			n, err := epoch(ctx, tx, s.Source, s.Table, s.Account)
 			if err != nil {
 				return err
@@ -62,22 +95,114 @@ func (x *index) Commit(ctx context.Context, add []cache.Segment, drop []string) 
 			if n != s.Epoch {
 				return cache.ErrForgotten
 			}
-			columns, err := json.Marshal(s.Columns)
-			if err != nil {
+			columns, err1 := list(s.Columns)
+			parts, err2 := list(s.Parts)
+			checks, err3 := list(s.Checks)
+			if err := errors.Join(err1, err2, err3); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO segments (`+segmentColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
-				s.ID, s.Source, s.Table, s.Account, string(s.Days.From), string(s.Days.To), string(columns),
-				micros(s.FetchedAt), s.Rows, s.Bytes, micros(s.UsedAt), s.Epoch); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO segments (`+segmentColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+				s.ID, s.Source, s.Table, s.Account, string(s.Days.From), string(s.Days.To), columns,
+				micros(s.FetchedAt), micros(s.KnownAt), micros(s.RetiredAt), s.Gone, parts, s.Place, s.Rows, s.Bytes, checks,
+				micros(s.UsedAt), s.Uses, s.Epoch); err != nil {
 				return err
 			}
 		}
-		for _, id := range drop {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM segments WHERE id = ?`, id); err != nil {
+		return errors.Join(
+			every(ctx, tx, `UPDATE segments SET retired_at = ? WHERE id = ? AND retired_at = 0`, c.Retire, micros(c.At)),
+			every(ctx, tx, `UPDATE segments SET gone = 1 WHERE id = ? AND retired_at <> 0`, c.Empty),
+			every(ctx, tx, `DELETE FROM segments WHERE id = ?`, c.Drop),
+			every(ctx, tx, `DELETE FROM claims WHERE id = ?`, c.Claims))
+	})
+}
+
+// every runs a statement for each id, which is its last argument.
+func every(ctx context.Context, tx *sql.Tx, query string, ids []string, args ...any) error {
+	for _, id := range ids {
+		if _, err := tx.ExecContext(ctx, query, append(args[:len(args):len(args)], id)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *index) claims(ctx context.Context, tx *sql.Tx, source, table, account string, now time.Time) (out []cache.Claim, err error) {
+	err = each(ctx, tx, func(r *sql.Rows) error {
+		c := cache.Claim{Span: cache.Span{Source: source, Table: table, Account: account}}
+		var columns string
+		var until int64
+		if err := r.Scan(&c.ID, &c.Days.From, &c.Days.To, &columns, &c.Owner, &until); err != nil {
+			return err
+		}
+		c.Until = moment(until)
+		if err := unlist(columns, &c.Columns); err != nil {
+			return err
+		}
+		out = append(out, c)
+		return nil
+	}, `SELECT id, day_from, day_to, columns, owner, until FROM claims `+ofTable+` AND until > ? ORDER BY id`, source, table, account, micros(now))
+	return out, err
+}
+
+func (x *index) Board(ctx context.Context, source, table, account string, now time.Time, decide func([]cache.Segment, []cache.Claim, int64) []cache.Claim) error {
+	return (*DB)(x).write(ctx, x.relaxed, func(tx *sql.Tx) error {
+		segments, err := x.segments(ctx, tx, live, source, table, account)
+		if err != nil {
+			return err
+		}
+		claims, err := x.claims(ctx, tx, source, table, account, now)
+		if err != nil {
+			return err
+		}
+		n, err := epoch(ctx, tx, source, table, account)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM claims `+ofTable+` AND until <= ?`, source, table, account, micros(now)); err != nil {
+			return err
+		}
+		for _, c := range decide(segments, claims, n) {
+			columns, err := list(c.Columns)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO claims (id, source, tbl, account, day_from, day_to, columns, owner, until) VALUES (?,?,?,?,?,?,?,?,?)`,
+				c.ID, source, table, account, string(c.Days.From), string(c.Days.To), columns, c.Owner, micros(c.Until)); err != nil {
 				return err
 			}
 		}
 		return nil
+	})
+}
+
+func (x *index) Claims(ctx context.Context, source, table, account string, now time.Time) (out []cache.Claim, err error) {
+	err = (*DB)(x).view(ctx, func(tx *sql.Tx) error {
+		out, err = x.claims(ctx, tx, source, table, account, now)
+		return err
+	})
+	return out, err
+}
+
+func (x *index) Extend(ctx context.Context, ids []string, until time.Time) error {
+	return (*DB)(x).write(ctx, x.relaxed, func(tx *sql.Tx) error {
+		for _, id := range ids {
+			r, err := tx.ExecContext(ctx, `UPDATE claims SET until = ? WHERE id = ?`, micros(until), id)
+			if err != nil {
+				return err
+			}
+			if n, err := r.RowsAffected(); err != nil {
+				return err
+			} else if n == 0 {
+				return cache.ErrClaimLost
+			}
+		}
+		return nil
+	})
+}
+
+func (x *index) Release(ctx context.Context, ids []string) error {
+	return (*DB)(x).write(ctx, x.relaxed, func(tx *sql.Tx) error {
+		return every(ctx, tx, `DELETE FROM claims WHERE id = ?`, ids)
 	})
 }
 
@@ -97,12 +222,15 @@ func (x *index) Epoch(ctx context.Context, source, table, account string) (n int
 	return n, err
 }
 
-func (x *index) Forget(ctx context.Context, source, table, account string) (gone []cache.Segment, err error) {
+func (x *index) Forget(ctx context.Context, source, table, account string, at time.Time) (gone []cache.Segment, err error) {
 	err = (*DB)(x).write(ctx, x.durable, func(tx *sql.Tx) error {
-		if gone, err = x.segments(ctx, tx, ofTable, source, table, account); err != nil {
+		if gone, err = x.segments(ctx, tx, live, source, table, account); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM segments `+ofTable, source, table, account); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE segments SET retired_at = ? `+live, micros(at), source, table, account); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM claims `+ofTable, source, table, account); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO epochs (source, tbl, account, n) VALUES (?,?,?,1)
@@ -118,7 +246,7 @@ func (x *index) Forget(ctx context.Context, source, table, account string) (gone
 func (x *index) Touch(ctx context.Context, ids []string, at time.Time) error {
 	return (*DB)(x).write(ctx, x.relaxed, func(tx *sql.Tx) error {
 		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `UPDATE segments SET used_at = ? WHERE id = ?`, micros(at), id); err != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE segments SET used_at = ?, uses = uses + 1 WHERE id = ?`, micros(at), id); err != nil {
 				return err
 			}
 		}

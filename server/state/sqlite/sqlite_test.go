@@ -233,7 +233,7 @@ func work(path, name string) error {
 	old := []string(nil)
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%s-%06d", name, n)
-		if err := db.Index().Commit(ctx, []cache.Segment{segment(id, name)}, old); err != nil {
+		if err := db.Index().Commit(ctx, cache.Change{Add: []cache.Segment{segment(id, name)}, Drop: old}); err != nil {
 			return err
 		}
 		fmt.Println("segment", id)
@@ -409,7 +409,7 @@ func BenchmarkSegments(b *testing.B) {
 	for i := range 20_000 {
 		add = append(add, segment(fmt.Sprint(i), fmt.Sprint(i%200)))
 	}
-	if err := x.Commit(ctx, add, nil); err != nil {
+	if err := x.Commit(ctx, cache.Change{Add: add}); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("one account of 200, 100 segments", func(b *testing.B) {
