@@ -98,6 +98,10 @@ type Table struct {
 	// Accounts lists the accounts this connection can see. The order is
 	// stable. Faults: Auth, Throttled, Unavailable.
 	Accounts func(ctx context.Context) ([]Account, error)
+	// Roster, where non-nil, gives the accounts as they are remembered and how
+	// many calls Accounts would make now: 0 while the list is good. It makes none.
+	// No list is remembered: accounts is nil and calls is the usual number.
+	Roster func(ctx context.Context) (accounts []Account, calls int, err error)
 	// Scan streams the rows of one split, each row aligned with Scan.Columns.
 	// It stops at the first error; a failed scan has given nothing (nobody may
 	// keep rows seen before the error). Safe for concurrent use.
@@ -105,6 +109,8 @@ type Table struct {
 	// Files, where non-nil, gives the answer as Parquet files for the engine to
 	// read directly. The files stay in place until release is called.
 	Files func(ctx context.Context, s Scan) (files []File, release func(), err error)
+	// History says that Scan.AsOf is answered.
+	History bool
 	// Calls, where non-nil, says how many requests a scan takes, pages included,
 	// and whether that is certain; nil is one. It makes none.
 	Calls func(s Scan) (n int, exact bool)

@@ -17,6 +17,7 @@ type Trace struct {
 	hit      int64 // cells answered by the cache
 	missed   int64 // cells fetched
 	oldest   time.Time
+	known    time.Time
 	warnings []error
 	outcomes []Outcome
 
@@ -33,6 +34,7 @@ type Cost struct {
 	CellsCached int64
 	CellsMissed int64
 	Oldest      time.Time // FetchedAt of the oldest segment used; zero where none was
+	Known       time.Time // KnownAt of the newest segment used; zero where none was
 }
 
 // Statement is a statement that touched a table or called an action, after it
@@ -46,6 +48,9 @@ type Statement struct {
 	Tables   []string // database.table, sorted; of a CALL database.procedure()
 	Elapsed  time.Duration
 	Rows     int64 // given to the client
+	// AsOf is the moment as of which the statement gives the same rows again;
+	// zero where it read nothing that has a history.
+	AsOf     time.Time
 	Cost     Cost
 	Warnings int
 	Code     int    // MySQL error number; 0: no error
@@ -92,6 +97,15 @@ func (t *Trace) AsOf(at time.Time) {
 	})
 }
 
+// Known notes when a segment that was used became known, with rows or without.
+func (t *Trace) Known(at time.Time) {
+	t.do(func() {
+		if at.After(t.known) {
+			t.known = at
+		}
+	})
+}
+
 // Warn adds a warning for the client; SHOW WARNINGS shows it.
 func (t *Trace) Warn(err error) { t.do(func() { t.warnings = append(t.warnings, err) }) }
 
@@ -103,7 +117,7 @@ func (t *Trace) Warnings() (w []error) {
 
 // Cost so far.
 func (t *Trace) Cost() (c Cost) {
-	t.do(func() { c = Cost{t.calls, t.fetched, t.bytes, t.hit, t.missed, t.oldest} })
+	t.do(func() { c = Cost{t.calls, t.fetched, t.bytes, t.hit, t.missed, t.oldest, t.known} })
 	return c
 }
 

@@ -32,6 +32,9 @@ const (
 	Timeout     Kind = "timeout"     // max_execution_time
 	Unknown     Kind = "unknown"     // a change was sent and its outcome is not known: do not repeat it blindly
 	Broken      Kind = "broken"      // a file or a reply that cannot be read
+	Stale       Kind = "stale"       // an older reading answers, since the source cannot be asked: wait, or ask with argo_strict
+	Untied      Kind = "untied"      // the rows do not add up to the source's own total: see argo.reconcile
+	Gap         Kind = "gap"         // nothing was known of these days at the moment that was asked for
 )
 
 // Error is a fault. It holds no secret and no row of data.
