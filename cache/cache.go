@@ -194,6 +194,7 @@ type Store interface {
 	// List gives the places of every complete file, for the sweep: files that
 	// the index does not know are what a crash left behind.
 	List(ctx context.Context) ([]string, error)
+	Reader
 }
 
 // Reader reads segments back, for the diff of two versions and for compaction.

@@ -213,7 +213,7 @@ func query(account string, d tables.Days, columns ...string) tables.Scan {
 func (f *fixture) rows(files []tables.File, columns ...string) (out []string) {
 	f.Helper()
 	for _, file := range files {
-		rows, err := f.store.Read(file.Path, append([]string{"date"}, columns...))
+		rows, err := f.store.Rows(file.Path, append([]string{"date"}, columns...))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -297,7 +297,7 @@ func TestStorm(t *testing.T) {
 						pass(time.Duration(pick(500)) * time.Millisecond)
 						seen := map[tables.Day]int{}
 						for _, file := range files {
-							rows, err := f.store.Read(file.Path, append([]string{"date"}, columns...))
+							rows, err := f.store.Rows(file.Path, append([]string{"date"}, columns...))
 							if err != nil {
 								t.Error(err)
 							}

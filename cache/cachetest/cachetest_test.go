@@ -24,7 +24,7 @@ func TestStoreInMemory(t *testing.T) {
 		for _, c := range columns {
 			names = append(names, c.Name)
 		}
-		rows, err := s.(*cachetest.Store).Read(path, names)
+		rows, err := s.(*cachetest.Store).Rows(path, names)
 		if err != nil {
 			t.Fatal(err)
 		}

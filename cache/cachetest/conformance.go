@@ -248,6 +248,77 @@ func TestStore(t *testing.T, open func(t *testing.T) func() cache.Store, read fu
 			}
 		}
 	})
+	t.Run("rows are read back", func(t *testing.T) {
+		s := open(t)()
+		place := "01KAN0000000000000000000A7"
+		if _, _, err := s.Write(ctx, place, columns, seq(rows, nil)); err != nil {
+			t.Fatal(err)
+		}
+		backwards := append(slices.Clone(columns), tables.Column{Name: "of later", Type: tables.Money})
+		slices.Reverse(backwards)
+		var want []tables.Row
+		for _, r := range rows {
+			r = append(slices.Clone(r), nil)
+			slices.Reverse(r)
+			want = append(want, r)
+		}
+		var got []tables.Row
+		for row, err := range s.Read(ctx, place, backwards) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, row)
+		}
+		if !slices.EqualFunc(got, want, func(a, b tables.Row) bool { return slices.EqualFunc(a, b, equal) }) {
+			t.Errorf("the rows came back as %v", got)
+		}
+		for range s.Read(ctx, place, columns) {
+			break
+		}
+		stopped, stop := context.WithCancel(ctx)
+		stop()
+		for _, c := range []struct {
+			ctx   context.Context
+			place string
+			want  error
+		}{{ctx, "01KAN0000000000000000000A8", fs.ErrNotExist}, {stopped, place, context.Canceled}} {
+			n, last := 0, error(nil)
+			for _, err := range s.Read(c.ctx, c.place, columns) {
+				n, last = n+1, err
+			}
+			if n != 1 || !errors.Is(last, c.want) {
+				t.Errorf("read %s: %v, after %d", c.place, last, n)
+			}
+		}
+	})
+	t.Run("a place may be a hive path", func(t *testing.T) {
+		again := open(t)
+		s := again()
+		span := cache.Span{Source: "google_ads", Table: "campaigns", Account: "../가을 100%/=x"}
+		var want []string
+		for i, month := range []string{"2026-08", "2026-08", "2026-09"} {
+			place := cache.SettledPlace(span, month, fmt.Sprintf("01KAN0000000000000000000C%d", i))
+			if _, _, err := s.Write(ctx, place, columns, seq(rows, nil)); err != nil {
+				t.Fatal(err)
+			}
+			path, err := again().Path(ctx, place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, s, path, columns[:1]); len(got) != len(rows) {
+				t.Errorf("%d rows came back from %s", len(got), place)
+			}
+			want = append(want, place)
+		}
+		ids(t, s, want...)
+		for len(want) > 0 {
+			if err := s.Remove(ctx, want[0]); err != nil {
+				t.Error(err)
+			}
+			want = want[1:]
+			ids(t, again(), want...)
+		}
+	})
 	t.Run("no rows are a segment too", func(t *testing.T) {
 		s := open(t)()
 		if n, bytes, err := s.Write(ctx, "01KAN0000000000000000000A2", columns, seq(nil, nil)); err != nil || n != 0 || bytes <= 0 {
@@ -306,5 +377,34 @@ func TestStore(t *testing.T, open func(t *testing.T) func() cache.Store, read fu
 		}
 		wg.Wait()
 		ids(t, s, want...)
+	})
+	t.Run("places of one folder come and go at once", func(t *testing.T) {
+		again := open(t)
+		span := cache.Span{Source: "google_ads", Table: "campaigns", Account: "1"}
+		var wg sync.WaitGroup
+		var want []string
+		for i := range 8 {
+			s, place := again(), cache.SettledPlace(span, "2026-09", fmt.Sprintf("01KAN0000000000000000000D%X", i))
+			if i < 2 {
+				want = append(want, place)
+			}
+			wg.Go(func() {
+				for range 5 {
+					if _, _, err := s.Write(ctx, place, columns, seq(rows, nil)); err != nil {
+						t.Error(err)
+					}
+					if err := s.Remove(ctx, place); err != nil {
+						t.Error(err)
+					}
+				}
+				if i < 2 {
+					if _, _, err := s.Write(ctx, place, columns, seq(rows, nil)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		ids(t, again(), want...)
 	})
 }

@@ -362,9 +362,37 @@ func (s *Store) List(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(s.files)), nil
 }
 
-// Read gives the rows of a path, aligned with the names of columns; nil for a
+// Read implements cache.Store.
+func (s *Store) Read(ctx context.Context, place string, columns []tables.Column) iter.Seq2[tables.Row, error] {
+	return func(yield func(tables.Row, error) bool) {
+		names := make([]string, len(columns))
+		for i, c := range columns {
+			names[i] = c.Name
+		}
+		err := s.fail(ctx, "Read")
+		var rows []tables.Row
+		if err == nil {
+			rows, err = s.Rows("memory:"+place, names)
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, row := range rows {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Rows gives the rows of a path, aligned with the names of columns; nil for a
 // column that the file lacks.
-func (s *Store) Read(path string, columns []string) ([]tables.Row, error) {
+func (s *Store) Rows(path string, columns []string) ([]tables.Row, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, ok := s.files[path[min(len(path), len("memory:")):]]

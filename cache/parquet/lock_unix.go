@@ -7,6 +7,9 @@ import (
 	"syscall"
 )
 
+// errLocked: another process holds the file.
+const errLocked = syscall.EWOULDBLOCK
+
 // lock takes the file for this process without waiting; closing the file, or
 // the death of the process, gives it up.
 func lock(f *os.File) error {

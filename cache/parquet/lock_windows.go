@@ -1,6 +1,11 @@
 package parquet
 
-import "os"
+import (
+	"errors"
+	"os"
+)
+
+var errLocked = errors.New("locked")
 
 // lock has nothing to do: Windows does not remove a file that is open.
 func lock(*os.File) error { return nil }

@@ -1,5 +1,6 @@
 // Package parquet keeps the cache's segments as Parquet files in a folder: one
-// file each segment, named by its id, written once and never changed (I4).
+// file each segment, written once and never changed (I4). A place is a path in
+// the folder: the segment's id, or a hive path that ends in it.
 //
 // A segment is either there and complete, or it is not there: rows go to a
 // temporary file that is synced and renamed into place. The package knows
@@ -13,12 +14,13 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"argo/cache"
 	"argo/tables"
-
-	"github.com/oklog/ulid/v2"
 )
 
 const (
@@ -76,74 +78,96 @@ func (s *Store) reap() error {
 }
 
 // create makes a temporary file and locks it. Between the two a starting
-// process may have removed it as abandoned; then the next one is taken.
+// process may have taken or removed it as abandoned; then the next one is made.
 func (s *Store) create() (*os.File, error) {
 	for {
 		f, err := os.CreateTemp(s.dir, temp+"*"+suffix)
 		if err != nil {
 			return nil, err
 		}
-		if err := lock(f); err != nil {
-			f.Close()
+		if err = lock(f); err == nil {
+			if _, err := os.Lstat(f.Name()); err == nil {
+				return f, nil
+			}
+		}
+		f.Close()
+		if err != nil && !errors.Is(err, errLocked) {
 			os.Remove(f.Name())
 			return nil, err
 		}
-		if _, err := os.Lstat(f.Name()); err == nil {
-			return f, nil
-		}
-		f.Close()
 	}
 }
 
-// Write makes the file of segment id from rows: see cache.Store. Values are
+// Write makes the file of a segment from rows: see cache.Store. Values are
 // those of tables.Row; a value of another Go type, a decimal that does not fit
 // its type exactly, text that is not UTF-8 or JSON that does not parse is an
 // error that names the column and the row. Memory is bounded by a row group
 // (122,880 rows or 64 MiB) whatever the number of rows.
-func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, rows iter.Seq2[tables.Row, error]) (n, bytes int64, err error) {
-	name, err := s.name(id)
+func (s *Store) Write(ctx context.Context, place string, columns []tables.Column, rows iter.Seq2[tables.Row, error]) (n, bytes int64, err error) {
+	bytes, err = s.Put(ctx, place, func(f *os.File) error {
+		w, err := NewWriter(f, columns)
+		if err != nil {
+			return err
+		}
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			if n++; n%256 == 0 && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := w.Write(row); err != nil {
+				return fmt.Errorf("row %d: %w", n, err)
+			}
+		}
+		if err := s.fail("close"); err != nil {
+			return err
+		}
+		return w.Close()
+	})
 	if err != nil {
 		return 0, 0, err
 	}
+	return n, bytes, nil
+}
+
+// Put makes the file of a segment from what fill writes, as Write does: whole
+// and durable, or not at all. What is not Parquet is the caller's mistake.
+func (s *Store) Put(ctx context.Context, place string, fill func(*os.File) error) (bytes int64, err error) {
+	name, err := s.name(place)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			bytes, err = 0, fmt.Errorf("write segment %s: %w", place, err)
+		}
+	}()
 	if _, err := os.Lstat(name); err == nil {
-		return 0, 0, fmt.Errorf("write segment %s: it exists, and a segment is never modified", id)
+		return 0, fmt.Errorf("%w, and a segment is never modified", fs.ErrExist)
 	}
 	f, err := s.create()
 	if err != nil {
-		return 0, 0, fmt.Errorf("write segment %s: %w", id, err)
+		return 0, err
 	}
-	place := f.Name()
+	now := f.Name()
 	defer func() {
+		f.Close() // synced; gives up the lock, after the name has changed
 		if err != nil {
-			n, bytes = 0, 0
-			err = fmt.Errorf("write segment %s: %w", id, err)
-			f.Close()
-			os.Remove(place)
+			os.Remove(now)
+			s.prune(place)
 		}
 	}()
-	w, err := NewWriter(f, columns)
-	if err != nil {
-		return 0, 0, err
-	}
-	for row, err := range rows {
-		if err != nil {
-			return 0, 0, err
-		}
-		if n++; n%256 == 0 && ctx.Err() != nil {
-			return 0, 0, context.Cause(ctx)
-		}
-		if err := w.Write(row); err != nil {
-			return 0, 0, fmt.Errorf("row %d: %w", n, err)
-		}
+	if err := fill(f); err != nil {
+		return 0, err
 	}
 	if ctx.Err() != nil {
-		return 0, 0, context.Cause(ctx)
+		return 0, context.Cause(ctx)
 	}
-	steps := []struct {
+	for _, step := range []struct {
 		name string
 		do   func() error
 	}{
-		{"close", w.Close},
 		{"sync", f.Sync},
 		{"stat", func() error {
 			info, err := f.Stat()
@@ -153,84 +177,141 @@ func (s *Store) Write(ctx context.Context, id string, columns []tables.Column, r
 			return err
 		}},
 		{"rename", func() error {
-			err := os.Rename(place, name)
+			err := s.move(now, name)
 			if err == nil {
-				place = name
+				now = name
 			}
 			return err
 		}},
-		{"sync folder", func() error { return syncDir(s.dir) }},
-	}
-	for _, step := range steps {
+		{"sync folder", func() error { return s.syncFolders(place) }},
+	} {
 		if err := s.fail(step.name); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if err := step.do(); err != nil {
-			return 0, 0, fmt.Errorf("%s: %w", step.name, err)
+			return 0, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	f.Close() // synced; gives up the lock, after the name has changed
-	return n, bytes, nil
+	return bytes, nil
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
+// move renames a file into a folder that it makes. Another process may remove
+// the folder as empty in between; then it is made again.
+func (s *Store) move(from, to string) error {
+	for try := 0; ; try++ {
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			return err
+		}
+		err := os.Rename(from, to)
+		if err == nil || try == 100 || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
-// name is the file of a segment. The id becomes a part of a path, so nothing
-// but a ULID in its canonical spelling is accepted.
-func (s *Store) name(id string) (string, error) {
-	u, err := ulid.ParseStrict(id)
-	if err != nil || u.String() != id {
-		return "", fmt.Errorf("segment id %q is not a ULID", id)
+// syncFolders makes the name of a place durable: its folder's entry, and the
+// entries of folders that may be new.
+func (s *Store) syncFolders(place string) error {
+	for dir := path.Dir(place); ; dir = path.Dir(dir) {
+		d, err := os.Open(filepath.Join(s.dir, filepath.FromSlash(dir)))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+		if dir == "." {
+			return nil
+		}
 	}
-	return filepath.Join(s.dir, id+suffix), nil
+}
+
+// prune removes the folders of a place that are empty.
+func (s *Store) prune(place string) {
+	for dir := path.Dir(place); dir != "."; dir = path.Dir(dir) {
+		if os.Remove(filepath.Join(s.dir, filepath.FromSlash(dir))) != nil {
+			return // not empty, or gone
+		}
+	}
+}
+
+// name is the file of a place. It becomes a path, so nothing but what
+// cache.CheckPlace knows is accepted.
+func (s *Store) name(place string) (string, error) {
+	if err := cache.CheckPlace(place); err != nil {
+		return "", err
+	}
+	return filepath.Join(s.dir, filepath.FromSlash(place)+suffix), nil
 }
 
 // Path is where the engine reads the segment. The error wraps fs.ErrNotExist
 // where the file is missing.
-func (s *Store) Path(_ context.Context, id string) (string, error) {
-	name, err := s.name(id)
+func (s *Store) Path(_ context.Context, place string) (string, error) {
+	name, err := s.name(place)
 	if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(name); err != nil {
-		return "", fmt.Errorf("open segment %s: %w", id, err)
+		return "", fmt.Errorf("open segment %s: %w", place, err)
 	}
 	return name, nil
 }
 
-// Remove deletes the segment; that it is gone already is no error.
-func (s *Store) Remove(_ context.Context, id string) error {
-	name, err := s.name(id)
+// Remove deletes the segment and the folders that it leaves empty; that it is
+// gone already is no error.
+func (s *Store) Remove(_ context.Context, place string) error {
+	name, err := s.name(place)
 	if err != nil {
 		return err
 	}
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove segment %s: %w", id, err)
+		return fmt.Errorf("remove segment %s: %w", place, err)
 	}
+	s.prune(place)
 	return nil
 }
 
-// List gives the ids of every complete file, sorted: by age, as ULIDs are.
-func (s *Store) List(ctx context.Context) ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
+// List gives the places of every complete file, sorted.
+func (s *Store) List(ctx context.Context) (places []string, err error) {
+	err = s.walk(ctx, func(place string, _ fs.DirEntry) error {
+		places = append(places, place)
+		return nil
+	})
+	return places, err
+}
+
+// Files gives the size and the age of every complete file.
+func (s *Store) Files(ctx context.Context, give func(place string, bytes int64, written time.Time)) error {
+	return s.walk(ctx, func(place string, e fs.DirEntry) error {
+		info, err := e.Info()
+		if err == nil {
+			give(place, info.Size(), info.ModTime())
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return err
+	})
+}
+
+func (s *Store) walk(ctx context.Context, give func(place string, e fs.DirEntry) error) error {
+	err := fs.WalkDir(os.DirFS(s.dir), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name != ".":
+			return nil // a folder that was emptied meanwhile
+		case err != nil || ctx.Err() != nil:
+			return errors.Join(err, context.Cause(ctx))
+		case e.IsDir() && name != "." && strings.HasPrefix(e.Name(), "."):
+			return fs.SkipDir
+		case !e.Type().IsRegular():
+			return nil
+		}
+		if place, ok := strings.CutSuffix(name, suffix); ok && cache.CheckPlace(place) == nil {
+			return give(place, e)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list segments: %w", err)
+		return fmt.Errorf("list segments: %w", err)
 	}
-	var ids []string
-	for _, e := range entries {
-		id, ok := strings.CutSuffix(e.Name(), suffix)
-		if !ok || !e.Type().IsRegular() {
-			continue
-		}
-		if _, err := s.name(id); err == nil {
-			ids = append(ids, id)
-		}
-	}
-	return ids, ctx.Err()
+	return nil
 }

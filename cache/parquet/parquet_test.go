@@ -471,3 +471,200 @@ func FuzzDecimal(f *testing.F) {
 		}
 	})
 }
+
+// TestReadEveryType: what is written comes back as it was, over several row
+// groups and pages, from either reader.
+func TestReadEveryType(t *testing.T) {
+	s, id := newStore(t), newID()
+	columns := []tables.Column{
+		{Name: "n", Type: tables.BigInt}, {Name: "d5", Type: tables.Dec(5, 2)}, {Name: "money", Type: tables.Dec(18, 6)},
+		{Name: "wide", Type: tables.Dec(38, 10)}, {Name: "text", Type: tables.LongText}, {Name: "day", Type: tables.DateType},
+		{Name: "at", Type: tables.Timestamp}, {Name: "yes", Type: tables.Boolean}, {Name: "half", Type: tables.Float}, {Name: "none", Type: tables.Varchar},
+	}
+	start := time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)
+	row := func(i int64) tables.Row {
+		r := tables.Row{i, apd.New(i%100_000-50_000, -2), apd.New(i*1_000_003-9, -6), apd.New(-i, -10), strings.Repeat("가", int(i%50)),
+			tables.DayOf(start.AddDate(0, 0, int(i%40_000))), start.Add(time.Duration(i) * 1_000_001 * time.Microsecond), i%2 == 0, float64(i) / 2, nil}
+		if i%7 == 0 {
+			r[i%9] = nil
+		}
+		return r
+	}
+	total := int64(groupRows + 5000)
+	if _, _, err := s.Write(t.Context(), id, columns, func(yield func(tables.Row, error) bool) {
+		for i := range total {
+			if !yield(row(i), nil) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	n := int64(0)
+	for got, err := range s.Read(t.Context(), id, columns) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, want := range row(n) {
+			same := got[j] == want
+			switch w := want.(type) {
+			case *apd.Decimal:
+				g, ok := got[j].(*apd.Decimal)
+				same = ok && g.Cmp(w) == 0 && g.Exponent == w.Exponent
+			case time.Time:
+				g, ok := got[j].(time.Time)
+				same = ok && g.Equal(w) && g.Location() == time.UTC
+			}
+			if !same {
+				t.Fatalf("row %d, column %s: %v, not %v", n, columns[j].Name, got[j], want)
+			}
+		}
+		n++
+	}
+	if n != total {
+		t.Errorf("%d rows of %d", n, total)
+	}
+	for _, c := range []struct {
+		column tables.Column
+		ok     bool
+	}{{tables.Column{Name: "n", Type: tables.Money}, true}, {tables.Column{Name: "money", Type: tables.Dec(20, 6)}, true},
+		{tables.Column{Name: "text", Type: tables.Document}, true}, {tables.Column{Name: "n", Type: tables.Varchar}, false},
+		{tables.Column{Name: "money", Type: tables.BigInt}, false}, {tables.Column{Name: "day", Type: tables.Timestamp}, false}} {
+		for _, err := range s.Read(t.Context(), id, []tables.Column{c.column}) {
+			if (err == nil) != c.ok {
+				t.Errorf("%s as %s: %v", c.column.Name, c.column.Type, err)
+			}
+			break
+		}
+	}
+}
+
+// TestBroken: a file that is cut short or scribbled over is an error, never
+// fewer rows and never a panic.
+func TestBroken(t *testing.T) {
+	s, id := newStore(t), newID()
+	columns := []tables.Column{{Name: "a", Type: tables.BigInt}, {Name: "b", Type: tables.Varchar}}
+	var rows []tables.Row
+	for i := range int64(1000) {
+		rows = append(rows, tables.Row{i, fmt.Sprint("text ", i)})
+	}
+	if _, _, err := s.Write(t.Context(), id, columns, seq(rows...)); err != nil {
+		t.Fatal(err)
+	}
+	path, _ := s.Path(t.Context(), id)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut < len(whole); cut += len(whole)/40 + 1 {
+		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var last error
+		for _, err := range s.Read(t.Context(), id, columns) {
+			last = err
+		}
+		if last == nil {
+			t.Errorf("%d bytes of %d were read as if they were all", cut, len(whole))
+		}
+	}
+}
+
+// TestFolders: a hive place gets its folders and leaves none behind, whichever
+// step fails.
+func TestFolders(t *testing.T) {
+	s := newStore(t)
+	columns := []tables.Column{{Name: "a", Type: tables.BigInt}}
+	place := cache.SettledPlace(cache.Span{Source: "s", Table: "t", Account: "../../x"}, "2026-09", newID())
+	boom := errors.New("boom")
+	for _, step := range []string{"close", "sync", "stat", "rename", "sync folder"} {
+		s.fail = func(at string) error {
+			if at == step {
+				return boom
+			}
+			return nil
+		}
+		if _, _, err := s.Write(t.Context(), place, columns, seq()); !errors.Is(err, boom) {
+			t.Errorf("%s: %v", step, err)
+		}
+		empty(t, s)
+	}
+	s.fail = func(string) error { return nil }
+	if _, _, err := s.Write(t.Context(), place, columns, seq(tables.Row{int64(1)})); err != nil {
+		t.Fatal(err)
+	}
+	path, err := s.Path(t.Context(), place)
+	if rel, _ := filepath.Rel(s.dir, path); err != nil || rel != filepath.FromSlash(place)+suffix {
+		t.Error(path, err)
+	}
+	files := 0
+	if err := s.Files(t.Context(), func(p string, bytes int64, written time.Time) {
+		if p != place || bytes <= 0 || time.Since(written) > time.Hour {
+			t.Error(p, bytes, written)
+		}
+		files++
+	}); err != nil || files != 1 {
+		t.Error(files, err)
+	}
+	if err := s.Remove(t.Context(), place); err != nil {
+		t.Error(err)
+	}
+	empty(t, s)
+}
+
+// TestHive: DuckDB reads the partitions off the paths of settled segments, odd
+// names and all.
+func TestHive(t *testing.T) {
+	s := newStore(t)
+	columns := []tables.Column{{Name: "date", Type: tables.DateType}, {Name: "clicks", Type: tables.BigInt}}
+	accounts := []string{"123-456-7890", "가을 100%", "a/b=c", "..", "x'y"}
+	for i, account := range accounts {
+		for _, month := range []string{"2026-08", "2026-09"} {
+			place := cache.SettledPlace(cache.Span{Source: "google_ads", Table: "campaigns", Account: account}, month, newID())
+			if _, _, err := s.Write(t.Context(), place, columns, seq(tables.Row{tables.Day(month + "-01"), int64(i)})); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := query(t, `SELECT source, "table", account, sum(clicks)::VARCHAR FROM read_parquet('%s/settled/**/*.parquet', hive_partitioning = true)
+		WHERE month = '2026-09' GROUP BY ALL ORDER BY 4`, s.dir)
+	var want [][]string
+	for i, account := range accounts {
+		want = append(want, []string{"google_ads", "campaigns", account, fmt.Sprint(i)})
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestReapBesideWriters: processes that start while others write never take a
+// living writer's file for an abandoned one.
+func TestReapBesideWriters(t *testing.T) {
+	s := newStore(t)
+	columns := []tables.Column{{Name: "a", Type: tables.BigInt}}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := NewStore(s.dir); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	}()
+	for range 200 {
+		if _, _, err := s.Write(t.Context(), newID(), columns, seq(tables.Row{int64(1)})); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-stopped
+	if got, err := s.List(t.Context()); len(got) != 200 || err != nil {
+		t.Error(len(got), err)
+	}
+}
