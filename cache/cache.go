@@ -137,6 +137,11 @@ type Index interface {
 	// Accounts gives a zero time where none was saved.
 	Accounts(ctx context.Context, source string) ([]tables.Account, time.Time, error)
 	SaveAccounts(ctx context.Context, source string, accounts []tables.Account, at time.Time) error
+	// Costs and SaveCosts keep what the fetches of a table were measured to
+	// cost, a small blob of the cache's own; nil where none was saved. The last
+	// one saved counts; losing it is harmless.
+	Costs(ctx context.Context, source, table string) ([]byte, error)
+	SaveCosts(ctx context.Context, source, table string, costs []byte) error
 }
 
 // ErrClaimLost is what Extend gives where a claim has ended or was taken away:

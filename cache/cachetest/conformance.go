@@ -133,6 +133,20 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 		must(t, x.Touch(ctx, []string{"a", "unknown"}, a.UsedAt))
 		same(t, list(t, x, "ads", "1"), a)
 	})
+	t.Run("costs", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		if got, err := x.Costs(ctx, "google_ads", "ads"); err != nil || len(got) != 0 {
+			t.Errorf("an empty index has the costs %q: %v", got, err)
+		}
+		must(t, x.SaveCosts(ctx, "google_ads", "campaigns", []byte("other")))
+		for _, want := range []string{`{"N":1}`, "\x00\xff"} {
+			must(t, x.SaveCosts(ctx, "google_ads", "ads", []byte(want)))
+			if got, err := again().Costs(ctx, "google_ads", "ads"); err != nil || string(got) != want {
+				t.Errorf("the costs %q came back as %q: %v", want, got, err)
+			}
+		}
+	})
 	t.Run("accounts", func(t *testing.T) {
 		again := open(t)
 		x := again()

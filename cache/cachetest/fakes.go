@@ -31,12 +31,13 @@ type Index struct {
 	claims   map[string]cache.Claim
 	accounts map[string][]tables.Account
 	at       map[string]time.Time
+	costs    map[[2]string][]byte
 }
 
 // NewIndex makes an empty one.
 func NewIndex() *Index {
 	return &Index{segments: map[string]cache.Segment{}, epochs: map[key]int64{}, claims: map[string]cache.Claim{},
-		accounts: map[string][]tables.Account{}, at: map[string]time.Time{}}
+		accounts: map[string][]tables.Account{}, at: map[string]time.Time{}, costs: map[[2]string][]byte{}}
 }
 
 func (x *Index) enter(ctx context.Context, method string) (leave func(), err error) {
@@ -272,6 +273,27 @@ func (x *Index) SaveAccounts(ctx context.Context, source string, accounts []tabl
 	}
 	defer leave()
 	x.accounts[source], x.at[source] = slices.Clone(accounts), at
+	return nil
+}
+
+// Costs implements cache.Index.
+func (x *Index) Costs(ctx context.Context, source, table string) ([]byte, error) {
+	leave, err := x.enter(ctx, "Costs")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return slices.Clone(x.costs[[2]string{source, table}]), nil
+}
+
+// SaveCosts implements cache.Index.
+func (x *Index) SaveCosts(ctx context.Context, source, table string, costs []byte) error {
+	leave, err := x.enter(ctx, "SaveCosts")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	x.costs[[2]string{source, table}] = slices.Clone(costs)
 	return nil
 }
 

@@ -280,3 +280,21 @@ func (x *index) SaveAccounts(ctx context.Context, source string, list []tables.A
 		return err
 	})
 }
+
+func (x *index) Costs(ctx context.Context, source, table string) (costs []byte, err error) {
+	err = (*DB)(x).view(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT costs FROM costs WHERE source = ? AND tbl = ?`, source, table).Scan(&costs)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return costs, err
+}
+
+func (x *index) SaveCosts(ctx context.Context, source, table string, costs []byte) error {
+	return (*DB)(x).write(ctx, x.relaxed, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO costs (source, tbl, costs) VALUES (?,?,?)
+			ON CONFLICT DO UPDATE SET costs = excluded.costs`, source, table, costs)
+		return err
+	})
+}
