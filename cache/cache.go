@@ -60,6 +60,9 @@ type Segment struct {
 type Part struct {
 	Days               tables.Days
 	FetchedAt, KnownAt time.Time
+	// Checks of the fetch that it comes from; their texts are empty where that
+	// was of more days than the part.
+	Checks []Check
 }
 
 // Check compares the sum of a column over a segment with what the source says
@@ -169,15 +172,19 @@ type Job struct {
 	Until         time.Time
 }
 
-// Jobs remembers jobs durably, shared by every process on the store.
+// Jobs remembers jobs durably, shared by every process on the store. Of those
+// that have ended the newest are kept.
 type Jobs interface {
+	// Add remembers a job. An id that is there already is no error, and nothing
+	// is done: two processes may add what follows from the configuration.
 	Add(ctx context.Context, j Job) error
-	// Take gives the oldest job that is queued, or running under an owner whose
-	// time is up, and makes it the owner's until then; nil: there is none.
-	Take(ctx context.Context, owner string, now, until time.Time) (*Job, error)
-	// Save writes progress and state. ErrClaimLost where the job is another
-	// owner's now, or was cancelled.
-	Save(ctx context.Context, j Job) error
+	// Take gives the oldest job of the kinds (none: any) that is queued, or
+	// running under an owner whose time is up, and makes it the owner's until
+	// then, running; nil: there is none.
+	Take(ctx context.Context, owner string, now, until time.Time, kinds ...string) (*Job, error)
+	// Save writes the progress, state, owner and end of a job that is the owner's.
+	// ErrClaimLost where it is another owner's now, or has ended.
+	Save(ctx context.Context, owner string, j Job) error
 	// Cancel ends a job that has not ended; ok is false where there is none.
 	Cancel(ctx context.Context, id string, at time.Time) (ok bool, err error)
 	List(ctx context.Context) ([]Job, error) // newest first
