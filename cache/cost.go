@@ -186,15 +186,28 @@ func dot(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
 
 func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
-// about writes a time for a sentence.
+// about writes a time for a sentence, to two digits.
 func about(d time.Duration) string {
+	unit, name := time.Millisecond, "ms"
 	switch {
-	case d < time.Millisecond:
+	case d < unit:
 		return "less than 1 ms"
-	case d < 10*time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d >= 10*time.Second:
+		unit, name = time.Second, "s"
 	}
-	return fmt.Sprintf("%d s", int(d.Seconds()))
+	n, round := int64(d/unit), int64(1)
+	for n/round >= 100 {
+		round *= 10
+	}
+	return fmt.Sprintf("about %d %s", (n+round/2)/round*round, name)
+}
+
+// many writes a number of things for a sentence.
+func many(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // Widen says which columns a fetch of so many cells takes, and why. want is
@@ -222,20 +235,20 @@ func Widen(t tables.Table, want, held []string, cells int64, c Costs) (columns [
 		took, bytes := extra(all, held)
 		switch {
 		case !c.Known():
-			return all, fmt.Sprintf("all %d columns that can be had together are taken: it is the first fetch of %s, and another column later costs a call", len(all), t.Name)
+			return all, fmt.Sprintf("all %d columns that can be had together taken: it is the first fetch of %s, and another column later costs a call", len(all), t.Name)
 		case took < max(call, widthFree) && bytes < widthBytes:
-			return all, fmt.Sprintf("%d more columns are taken along: they take about %s, a call for them later %s", len(all)-len(want), about(took), about(call))
+			return all, fmt.Sprintf("%s taken along: that takes %s, a call for it later %s", many(len(all)-len(want), "more column"), about(took), about(call))
 		}
 	}
 	if len(held) == len(want) {
 		took, _ := extra(all, want)
-		return want, fmt.Sprintf("the other %d columns are left out: they would take about %s, a call for them later %s", len(all)-len(want), about(took), about(call))
+		return want, fmt.Sprintf("%s left out: that would take %s, a call for it later %s", many(len(all)-len(want), "other column"), about(took), about(call))
 	}
 	took, _ := extra(held, want)
 	if alone := c.Time(1, cells, len(want)); c.Known() && took > 10*call && took > alone {
-		return want, fmt.Sprintf("%d columns that the cache holds of these days are not renewed: they would take about %s, the wanted ones %s", len(held)-len(want), about(took), about(alone))
+		return want, fmt.Sprintf("%s that the cache holds of these days not renewed: that would take %s, the wanted columns alone %s", many(len(held)-len(want), "column"), about(took), about(alone))
 	}
-	return held, fmt.Sprintf("%d columns that the cache holds of these days are renewed with the wanted ones, about %s, so that one file answers both", len(held)-len(want), about(took))
+	return held, fmt.Sprintf("%s that the cache holds of these days renewed with the wanted ones, %s, so that one file answers both", many(len(held)-len(want), "column"), about(took))
 }
 
 // together says whether the source gives columns in one reply.
@@ -296,7 +309,7 @@ func Bridge(gaps []tables.Days, columns, maxDays int, c Costs, may func(tables.D
 		out = append(out, g)
 	}
 	if saved > 0 {
-		why = fmt.Sprintf("%d days between are fetched again, about %s, which saves %d calls of about %s", days, about(took), saved, about(call))
+		why = fmt.Sprintf("%s between fetched again, %s, which saves %s of %s", many(days, "day"), about(took), many(saved, "call"), about(call))
 	}
 	return out, why
 }
