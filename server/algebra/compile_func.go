@@ -262,7 +262,7 @@ func (c *compiler) function(e sql.FunctionExpression, s *scope) Expr {
 		switch d := strings.ToLower(hidden(e, "dir").String()); {
 		case strings.HasPrefix(d, "l"):
 			dir = "leading"
-		case strings.HasPrefix(d, "t"):
+		case strings.HasPrefix(d, "r"): // as vitess spells trailing
 			dir = "trailing"
 		}
 		return c.apply("trim", []Expr{arg(0), arg(1), unitLit(dir)})

@@ -381,7 +381,13 @@ func (c *compiler) comparableDates(l, r Expr, strict bool) (Expr, Expr) {
 func (c *compiler) asDate(x Expr, kind Kind, strict bool) Expr {
 	s, ok := literalText(x)
 	if !ok {
-		return c.cast(x, datetimeType(6), true)
+		// A text that is no date is the zero date here: before every other.
+		read := c.cast(x, datetimeType(6), true)
+		if read.ExprType().Kind != DateTime || x.ExprType().Kind == Null {
+			return read
+		}
+		zero := &Lit{Value: tables.Day("0001-01-01").Time(), Type: datetimeType(6).notNull(true)}
+		return &Case{When: []Expr{c.isNull(x), c.isNull(read)}, Then: []Expr{&Lit{Type: datetimeType(6)}, zero}, Else: read, Type: datetimeType(6)}
 	}
 	d := parseDate(s)
 	if d == nil {

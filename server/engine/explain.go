@@ -43,6 +43,7 @@ func (p parser) ParseOneWithOptions(ctx context.Context, query string, o ast.Par
 }
 
 func adapt(s ast.Statement) ast.Statement {
+	asWritten(s)
 	switch s := s.(type) {
 	case *ast.Explain:
 		if s.ExplainFormat == "" || strings.EqualFold(s.ExplainFormat, "traditional") {

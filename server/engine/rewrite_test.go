@@ -27,6 +27,28 @@ func TestPatternEscapes(t *testing.T) {
 	}
 }
 
+func TestTypedLiterals(t *testing.T) {
+	for in, want := range map[string]string{
+		`SELECT DATE'2026-01-31', TIME "1:2:3"`:   `SELECT CAST('2026-01-31' AS DATE/*written DATE'2026-01-31'*/), CAST("1:2:3" AS TIME/*written TIME "1:2:3"*/)`,
+		`SELECT timestamp '2026-01-31 1:2:3.25'`:  `SELECT CAST('2026-01-31 1:2:3.25' AS DATETIME(2)/*written timestamp '2026-01-31 1:2:3.25'*/)`,
+		`SELECT {ts '2026-01-31 1:2:3'}, {d'2'}`:  `SELECT CAST('2026-01-31 1:2:3' AS DATETIME/*written {ts '2026-01-31 1:2:3'}*/), CAST('2' AS DATE/*written {d'2'}*/)`,
+		`SELECT a.date 'x', 'DATE ''y''', d 'z'`:  `SELECT a.date 'x', 'DATE ''y''', d 'z'`,
+		"SELECT 1 -- DATE 'x'\n, `date` 'x'":      "SELECT 1 -- DATE 'x'\n, `date` 'x'",
+		`SELECT DATE('2026-01-31'), date, 'x */'`: `SELECT DATE('2026-01-31'), date, 'x */'`,
+	} {
+		got := typedLiterals(in)
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+		if again := typedLiterals(got); again != got {
+			t.Errorf("%s: a second time gives %s", in, again)
+		}
+		if back := rewritten.ReplaceAllString(got, "$1"); back != in {
+			t.Errorf("%s is named %s", in, back)
+		}
+	}
+}
+
 func FuzzRewrite(f *testing.F) {
 	f.Add(`SELECT 'a\_b', @a := 1`)
 	f.Add("SELECT /* ' */ `\\_` -- x\n")

@@ -635,3 +635,5 @@ select distinct round(cost), count(*) from perf group by round(cost) order by 1
 select distinct if(clicks > 5,'hi','lo') from perf order by 1 desc
 select id, (i, j) in (select j, i from num where j > 1) a, (i, j) not in (select i, nullif(j, 3) from num) b, not ((i, j) in (select i, j from num where id < 4)) c from num order by id
 select id from num where (i, j) not in (select i + 1, j from num where i is not null) or i is null order by 1
+select id, trim(leading 'a' from s) a, trim(trailing 'c' from s) b, trim(both ' ' from s) c, trim(leading ' ' from s) d, trim(trailing ' ' from s) e from txt order by id
+select a.id, s > d g, s < ts l, s = d e, s <=> ts n, s between e and ts b, s in (d, ts) i from txt a join day b on a.id = b.id order by a.id
