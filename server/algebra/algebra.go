@@ -9,7 +9,11 @@
 // approximated (I8).
 package algebra
 
-import "argo/tables"
+import (
+	"time"
+
+	"argo/tables"
+)
 
 // Kind of a value, in MySQL's terms.
 type Kind uint8
@@ -71,6 +75,8 @@ type Scan struct {
 	// Where is what the statement's filters imply about columns of this table.
 	// It is a hint: the filters stay in the tree.
 	Where tables.Predicate
+	// AsOf, where not zero, asks for the rows as they were known then.
+	AsOf time.Time
 	// Limit, where positive, says that any Limit rows answer (a bare SELECT …
 	// LIMIT n without order, filter or aggregation); 0: all rows.
 	Limit int64
@@ -341,6 +347,9 @@ type Session struct {
 	SQLMode           string
 	DefaultWeekFormat int
 }
+
+// Location is the session's time zone; unknown is UTC.
+func (s Session) Location() *time.Location { return location(s.TimeZone) }
 
 // Statement is a compiled statement: the tree, and the columns that the client
 // sees in order (a Sort may carry hidden ones).

@@ -20,6 +20,12 @@ type ArgoTable interface {
 	Argo() (database string, t *tables.Table)
 }
 
+// DatedTable is an ArgoTable as of a moment; zero is now.
+type DatedTable interface {
+	ArgoTable
+	AsOf() time.Time
+}
+
 // Configure takes out of GMS's analysis what would change a plan before
 // Compile sees it: GMS folds and rewrites filters by its own semantics, which
 // are not MySQL's ('ABC' = 'abc' would be false, LIKE 'a\_b' an equality).

@@ -95,6 +95,9 @@ func (c *compiler) table(n *plan.ResolvedTable) *frame {
 	}
 	source, t := a.Argo()
 	s := &Scan{Source: source, Table: t.Name}
+	if d, ok := a.(DatedTable); ok {
+		s.AsOf = d.AsOf()
+	}
 	for _, col := range n.Schema(c.ctx) {
 		k := t.Lookup(col.Name)
 		if k == nil {

@@ -84,7 +84,11 @@ func assigned(cs []Column, es []string) string {
 func (p *printer) rel(d int, r Rel) {
 	switch r := r.(type) {
 	case *Scan:
-		p.line(d, "scan %s.%s [%s]%s", r.Source, r.Table, cols(r.Cols), where(r))
+		then := ""
+		if !r.AsOf.IsZero() {
+			then = " as of " + r.AsOf.UTC().Format("2006-01-02 15:04:05.999999")
+		}
+		p.line(d, "scan %s.%s%s [%s]%s", r.Source, r.Table, then, cols(r.Cols), where(r))
 	case *Foreign:
 		p.line(d, "foreign %s [%s]", r.Name, cols(r.Cols))
 	case *Values:
