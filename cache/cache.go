@@ -147,6 +147,15 @@ type Index interface {
 	SaveCosts(ctx context.Context, source, table string, costs []byte) error
 }
 
+// Versions is what an Index may be besides: one that says within microseconds
+// whether the list of a table and account is still what it was.
+type Versions interface {
+	// Version is a number that changes with every commit that adds, retires,
+	// empties or drops a segment of the table and account, in whichever process.
+	// Read it before the list: a list is at least as new as the version before.
+	Version(ctx context.Context, source, table, account string) (int64, error)
+}
+
 // ErrClaimLost is what Extend gives where a claim has ended or was taken away:
 // somebody else may be fetching its cells.
 var ErrClaimLost = errors.New("the claim has ended")
@@ -188,6 +197,18 @@ type Jobs interface {
 	// Cancel ends a job that has not ended; ok is false where there is none.
 	Cancel(ctx context.Context, id string, at time.Time) (ok bool, err error)
 	List(ctx context.Context) ([]Job, error) // newest first
+	// Habits lists what was asked for of late, and SaveHabits writes some and
+	// forgets those that were last asked for before a moment. Losing them is
+	// harmless.
+	Habits(ctx context.Context) ([]Habit, error)
+	SaveHabits(ctx context.Context, changed []Habit, before time.Time) error
+}
+
+// Habit is something that is asked for again and again, for warming.
+type Habit struct {
+	Key  string
+	At   time.Time // last ask
+	Text []byte    // what it is, the worker's own
 }
 
 // Store keeps the bytes of segments. A place is a relative path without its

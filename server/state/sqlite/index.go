@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"argo/cache"
@@ -28,7 +30,9 @@ func (x *index) segments(ctx context.Context, tx *sql.Tx, where string, args ...
 			return err
 		}
 		s.FetchedAt, s.KnownAt, s.RetiredAt, s.UsedAt = moment(fetched), moment(known), moment(retired), moment(used)
-		if err := errors.Join(unlist(columns, &s.Columns), unlist(parts, &s.Parts), unlist(checks, &s.Checks)); err != nil {
+		var err error
+		s.Columns, err = x.lists.get(columns)
+		if err := errors.Join(err, unlist(parts, &s.Parts), unlist(checks, &s.Checks)); err != nil {
 			return fmt.Errorf("read segment %s: %w", s.ID, err)
 		}
 		out = append(out, s)
@@ -51,6 +55,64 @@ func unlist[T any](text string, to *[]T) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(text), to)
+}
+
+// interned are lists of columns that were read before: the segments of a table
+// have few different ones, and most of the time to read a segment is to read
+// its list.
+type interned struct {
+	mu    sync.Mutex
+	lists map[string][]string
+}
+
+func (l *interned) get(text string) (list []string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list, ok := l.lists[text]
+	if !ok {
+		if err := unlist(text, &list); err != nil {
+			return nil, err
+		}
+		if len(l.lists) >= 10_000 {
+			clear(l.lists)
+		}
+		if l.lists == nil {
+			l.lists = map[string][]string{}
+		}
+		l.lists[text] = list
+	}
+	return slices.Clip(list), nil
+}
+
+// watch remembers versions for as long as nobody has committed anything.
+type watch struct {
+	mu   sync.Mutex
+	data int64 // PRAGMA data_version of the watching connection
+	of   map[[3]string]int64
+}
+
+// Version implements cache.Versions.
+func (x *index) Version(ctx context.Context, source, table, account string) (n int64, err error) {
+	x.watch.mu.Lock()
+	defer x.watch.mu.Unlock()
+	var data int64
+	if err := x.watched.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&data); err != nil {
+		return 0, (*DB)(x).fault(err)
+	}
+	if data != x.watch.data || x.watch.of == nil {
+		x.watch.data, x.watch.of = data, map[[3]string]int64{}
+	}
+	key := [3]string{source, table, account}
+	n, ok := x.watch.of[key]
+	if ok {
+		return n, nil
+	}
+	err = x.watched.QueryRowContext(ctx, `SELECT n FROM versions `+ofTable, source, table, account).Scan(&n)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, (*DB)(x).fault(err)
+	}
+	x.watch.of[key] = n
+	return n, nil
 }
 
 const (

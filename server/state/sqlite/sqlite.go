@@ -1,10 +1,12 @@
 // Package sqlite keeps Argo's state in one SQLite file: the index of the
-// cache, the ledger of the actions, the log of statements. It knows the
-// interfaces that it implements, and neither a channel nor the engine.
+// cache, the ledger of the actions, the jobs, the budgets of calls, the logs of
+// statements and of calls. It knows the interfaces that it implements, and
+// neither a channel nor the engine.
 //
 // Several processes may use one file at a time. A transaction that has
-// returned is on disk (WAL, synchronous=FULL), but for the log of statements
-// and the use of segments, which a power failure may lose.
+// returned is on disk (WAL, synchronous=FULL), but for the logs, the use of
+// segments, claims, budgets and the progress of jobs: these survive the death
+// of every process, and a power failure may lose the newest of them.
 package sqlite
 
 import (
@@ -23,6 +25,7 @@ import (
 
 	"argo/automation"
 	"argo/cache"
+	"argo/tables"
 	"argo/tables/fault"
 
 	"modernc.org/sqlite"
@@ -51,6 +54,12 @@ type DB struct {
 	durable *sql.DB // commits are on disk when they return
 	relaxed *sql.DB // commits are on disk with the next durable one or checkpoint
 	read    *sql.DB
+	watched *sql.DB // one connection that only looks whether there were commits
+
+	stateOf, setState *sql.Stmt // of quotas, on relaxed
+	calls             *CallLog
+	watch             watch
+	lists             interned
 }
 
 // Open opens the file, which it makes where there is none, and brings it up to
@@ -69,6 +78,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db := &DB{path: path, gate: make(chan struct{}, 1)}
 	common := fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=fullfsync(1)&_txlock=immediate",
 		patience.Milliseconds())
+	reading := fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=query_only(1)&_txlock=deferred", patience.Milliseconds())
 	for _, pool := range []struct {
 		db      **sql.DB
 		options string
@@ -76,7 +86,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}{
 		{&db.durable, common + "&_pragma=synchronous(FULL)", 1},
 		{&db.relaxed, common + "&_pragma=synchronous(NORMAL)", 1},
-		{&db.read, fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=query_only(1)&_txlock=deferred", patience.Milliseconds()), readers},
+		{&db.read, reading, readers},
+		{&db.watched, reading, 1},
 	} {
 		p, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: pool.options}).String())
 		if err != nil {
@@ -89,6 +100,15 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	for query, to := range map[string]**sql.Stmt{
+		`SELECT state FROM quotas WHERE key = ?`:                                                        &db.stateOf,
+		`INSERT INTO quotas (key, state) VALUES (?,?) ON CONFLICT DO UPDATE SET state = excluded.state`: &db.setState,
+	} {
+		if *to, err = db.relaxed.PrepareContext(ctx, query); err != nil {
+			return nil, errors.Join(db.fault(err), db.Close())
+		}
+	}
+	db.calls = &CallLog{db: db, keep: calls, stop: make(chan struct{})}
 	return db, nil
 }
 
@@ -171,10 +191,22 @@ func (db *DB) Ledger() automation.Ledger { return (*ledger)(db) }
 // Statements is the log of statements.
 func (db *DB) Statements() *StatementLog { return &StatementLog{db: db, keep: statements} }
 
-// Close closes the file.
+// Jobs of the background worker.
+func (db *DB) Jobs() cache.Jobs { return (*jobs)(db) }
+
+// Quotas are the states of the budgets of calls.
+func (db *DB) Quotas() tables.Quotas { return (*quotas)(db) }
+
+// Calls is the log of calls.
+func (db *DB) Calls() *CallLog { return db.calls }
+
+// Close writes what the log of calls holds and closes the file.
 func (db *DB) Close() error {
 	var errs []error
-	for _, p := range []*sql.DB{db.read, db.relaxed, db.durable} {
+	if db.calls != nil {
+		errs = append(errs, db.calls.close())
+	}
+	for _, p := range []*sql.DB{db.watched, db.read, db.relaxed, db.durable} {
 		if p != nil {
 			errs = append(errs, p.Close())
 		}

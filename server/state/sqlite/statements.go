@@ -23,10 +23,10 @@ type StatementLog struct {
 func (l *StatementLog) Add(ctx context.Context, s tables.Statement) error {
 	return l.db.write(ctx, l.db.relaxed, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `INSERT INTO statements (id, at, user, db, text, touched, millis, rows, calls, rows_fetched, bytes,
-			cells_cached, cells_missed, oldest, warnings, code, error) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			cells_cached, cells_missed, oldest, warnings, code, error, as_of) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			s.ID, micros(s.At), s.User, s.Database, s.Text, strings.Join(s.Tables, "\n"), s.Elapsed.Milliseconds(), s.Rows,
 			s.Cost.Calls, s.Cost.RowsFetched, s.Cost.Bytes, s.Cost.CellsCached, s.Cost.CellsMissed, micros(s.Cost.Oldest),
-			s.Warnings, s.Code, s.Error)
+			s.Warnings, s.Code, s.Error, micros(s.AsOf))
 		if err != nil {
 			return err
 		}
@@ -49,18 +49,18 @@ func (l *StatementLog) Recent(ctx context.Context, limit int) (out []tables.Stat
 			var s tables.Statement
 			var millis int64
 			var names string
-			var at, oldest int64
+			var at, oldest, asOf int64
 			if err := r.Scan(&s.ID, &at, &s.User, &s.Database, &s.Text, &names, &millis, &s.Rows, &s.Cost.Calls, &s.Cost.RowsFetched,
-				&s.Cost.Bytes, &s.Cost.CellsCached, &s.Cost.CellsMissed, &oldest, &s.Warnings, &s.Code, &s.Error); err != nil {
+				&s.Cost.Bytes, &s.Cost.CellsCached, &s.Cost.CellsMissed, &oldest, &s.Warnings, &s.Code, &s.Error, &asOf); err != nil {
 				return err
 			}
-			s.At, s.Cost.Oldest, s.Elapsed = moment(at), moment(oldest), time.Duration(millis)*time.Millisecond
+			s.At, s.Cost.Oldest, s.AsOf, s.Elapsed = moment(at), moment(oldest), moment(asOf), time.Duration(millis)*time.Millisecond
 			if names != "" {
 				s.Tables = strings.Split(names, "\n")
 			}
 			out = append(out, s)
 			return nil
-		}, `SELECT id, at, user, db, text, touched, millis, rows, calls, rows_fetched, bytes, cells_cached, cells_missed, oldest, warnings, code, error
+		}, `SELECT id, at, user, db, text, touched, millis, rows, calls, rows_fetched, bytes, cells_cached, cells_missed, oldest, warnings, code, error, as_of
 			FROM statements ORDER BY n DESC LIMIT ?`, limit)
 	})
 	return out, err

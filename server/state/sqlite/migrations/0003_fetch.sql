@@ -80,3 +80,32 @@ CREATE TABLE calls (
   micros     INTEGER NOT NULL,
   statement  TEXT NOT NULL
 ) STRICT;
+CREATE INDEX calls_at ON calls (at);
+
+-- How often the segments of a table and account were changed, whoever did it:
+-- who has read them once sees by one number that they are still the same.
+CREATE TABLE versions (
+  source  TEXT NOT NULL,
+  tbl     TEXT NOT NULL,
+  account TEXT NOT NULL,
+  n       INTEGER NOT NULL,
+  PRIMARY KEY (source, tbl, account)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER segments_added AFTER INSERT ON segments BEGIN
+  INSERT INTO versions VALUES (NEW.source, NEW.tbl, NEW.account, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER segments_changed AFTER UPDATE OF retired_at, gone ON segments BEGIN
+  INSERT INTO versions VALUES (NEW.source, NEW.tbl, NEW.account, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER segments_dropped AFTER DELETE ON segments BEGIN
+  INSERT INTO versions VALUES (OLD.source, OLD.tbl, OLD.account, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+
+-- What was asked for of late, for warming; what a row means is the worker's.
+CREATE TABLE habits (
+  key   TEXT PRIMARY KEY,
+  at    INTEGER NOT NULL, -- of the last ask
+  habit BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE statements ADD COLUMN as_of INTEGER NOT NULL DEFAULT 0;
