@@ -71,6 +71,7 @@ type database struct {
 	tables  []tables.Table // sorted by name
 	actions []automation.Action
 	since   time.Time // when the catalog was built
+	now     func() time.Time
 }
 
 var (
@@ -80,8 +81,8 @@ var (
 	_ sql.StoredProcedureDatabase = (*database)(nil)
 )
 
-func newDatabase(d Database, now time.Time) (*database, error) {
-	db := &database{name: d.Name, since: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
+func newDatabase(d Database, now func() time.Time) (*database, error) {
+	db := &database{name: d.Name, since: now(), now: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
 	slices.SortFunc(db.tables, func(a, b tables.Table) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(db.actions, func(a, b automation.Action) int { return cmp.Compare(a.Name, b.Name) })
 	for i, t := range db.tables {
@@ -165,6 +166,7 @@ func keyOf(t *tables.Table) []string {
 type table struct {
 	database string
 	t        tables.Table // with its columns as of this statement
+	asOf     time.Time    // zero: now
 	schema   sql.PrimaryKeySchema
 }
 

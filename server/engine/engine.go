@@ -61,6 +61,8 @@ type Options struct {
 	Parallel int
 	// MaxExecution is the default of max_execution_time; 0: no limit.
 	MaxExecution time.Duration
+	// MaxCalls is the default of argo_max_calls; 0: no limit.
+	MaxCalls int
 	// MaxConcurrent is how many statements run in DuckDB at once, the others
 	// wait; 0: no limit.
 	MaxConcurrent int
@@ -112,7 +114,7 @@ func New(o Options) (*Engine, error) {
 		e.running = make(chan struct{}, o.MaxConcurrent)
 	}
 	for _, d := range append(slices.Clone(o.Databases), Database{Name: SystemDatabase, Doc: "What Argo knows about itself", Tables: o.System}) {
-		db, err := newDatabase(d, o.Now())
+		db, err := newDatabase(d, o.Now)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +139,7 @@ func New(o Options) (*Engine, error) {
 	logrus.SetOutput(io.Discard)
 	logrus.SetLevel(logrus.PanicLevel)
 
-	builder := analyzer.NewBuilder(&provider{e}).AddOverrides(sql.EngineOverrides{Builder: sql.BuilderOverrides{Parser: parser{sql.NewMysqlParser()}}})
+	builder := analyzer.NewBuilder(&provider{e}).AddOverrides(sql.EngineOverrides{Builder: sql.BuilderOverrides{Parser: parser{sql.NewMysqlParser(), e}}})
 	for _, rule := range analyzer.OnceBeforeDefault {
 		switch rule.Id.String() {
 		case "applyDefaultSelectLimit", // rootRule does it, for the root alone

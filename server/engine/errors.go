@@ -34,6 +34,10 @@ const (
 	erForeignDoesntExist = 1431 // the foreign data source does not exist
 	erSignal             = 1644 // unhandled user-defined exception
 	erDatabaseReadOnly   = 3989
+	// Argo's own, which MySQL has no number near: what an answer is short of.
+	erStale  = 45001 // an older reading answers
+	erUntied = 45002 // rows do not add up to the source's total
+	erGap    = 45003 // days that were not known at the moment asked for
 )
 
 // codes is the one table from kinds of faults to MySQL's errors.
@@ -53,6 +57,9 @@ var codes = map[fault.Kind]code{
 	fault.Timeout:     {mysql.ERQueryTimeout, "HY000"},
 	fault.Unknown:     {erSignal, "45A50"},
 	fault.Broken:      {erNotFormFile, "HY000"},
+	fault.Stale:       {erStale, "45A30"},
+	fault.Untied:      {erUntied, "45A31"},
+	fault.Gap:         {erGap, "45A32"},
 }
 
 // errInterrupted is MySQL's own answer to KILL QUERY.

@@ -241,26 +241,8 @@ func (e *Engine) fetch(ctx *sql.Context, c *compiled) (inputs map[algebra.Rel]co
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() {
-		if err != nil {
-			f.release()
-		}
-	}()
-	var own error
-	for _, leaf := range c.leaves {
-		switch leaf := leaf.(type) {
-		case *algebra.Scan:
-			f.scan(leaf)
-		case *algebra.Foreign:
-			if own == nil {
-				own = f.foreign(leaf)
-			}
-		}
-	}
-	if own != nil {
-		f.group.Go(func() error { return own }) // ends the others
-	}
-	if err := f.group.Wait(); err != nil {
+	if err := f.run(); err != nil {
+		f.release()
 		return nil, nil, first(ctx, err)
 	}
 	f.warn()

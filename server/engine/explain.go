@@ -16,36 +16,51 @@ import (
 // parser is GMS's, with EXPLAIN in the tree form, since the table of MySQL's
 // traditional form has no place for what Argo has to say; and with the right to
 // list and end one's own statements, which GMS gives to administrators only.
-type parser struct{ sql.Parser }
+type parser struct {
+	sql.Parser
+	e *Engine
+}
 
 // ParseSimple implements sql.Parser.
 func (p parser) ParseSimple(query string) (ast.Statement, error) {
 	s, err := p.Parser.ParseSimple(query)
-	return adapt(s), err
+	return p.adapt(s, err)
 }
 
 // Parse implements sql.Parser.
 func (p parser) Parse(ctx *sql.Context, query string, multi bool) (ast.Statement, string, string, error) {
 	s, parsed, rest, err := p.Parser.Parse(ctx, query, multi)
-	return adapt(s), parsed, rest, err
+	s, err = p.adapt(s, err)
+	return s, parsed, rest, err
 }
 
 // ParseWithOptions implements sql.Parser.
 func (p parser) ParseWithOptions(ctx context.Context, query string, delimiter rune, multi bool, o ast.ParserOptions) (ast.Statement, string, string, error) {
 	s, parsed, rest, err := p.Parser.ParseWithOptions(ctx, query, delimiter, multi, o)
-	return adapt(s), parsed, rest, err
+	s, err = p.adapt(s, err)
+	return s, parsed, rest, err
 }
 
 // ParseOneWithOptions implements sql.Parser.
 func (p parser) ParseOneWithOptions(ctx context.Context, query string, o ast.ParserOptions) (ast.Statement, int, error) {
 	s, n, err := p.Parser.ParseOneWithOptions(ctx, query, o)
-	return adapt(s), n, err
+	s, err = p.adapt(s, err)
+	return s, n, err
 }
 
-func adapt(s ast.Statement) ast.Statement {
+func (p parser) adapt(s ast.Statement, err error) (ast.Statement, error) {
+	if err != nil || s == nil {
+		return s, err
+	}
 	asWritten(s)
+	if err := anyMoment(s); err != nil {
+		return nil, sqlError(context.Background(), err)
+	}
 	switch s := s.(type) {
 	case *ast.Explain:
+		if strings.EqualFold(s.ExplainFormat, fetchFormat) {
+			return p.e.explainFetch(s)
+		}
 		if s.ExplainFormat == "" || strings.EqualFold(s.ExplainFormat, "traditional") {
 			s.ExplainFormat, s.Plan = "", true
 		}
@@ -60,7 +75,7 @@ func adapt(s ast.Statement) ast.Statement {
 			s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
 		}
 	}
-	return s
+	return s, nil
 }
 
 // explain shows the plan by owner: what each source is asked for, the algebra,
@@ -95,6 +110,9 @@ func (e *Engine) explainScan(b *strings.Builder, c *compiled, s *algebra.Scan) {
 	t := c.tables[s]
 	fmt.Fprintf(b, " ├─ %s: %s\n", s.Source, s.Table)
 	line := func(name, value string) { fmt.Fprintf(b, " │   %-9s %s\n", name, value) }
+	if !s.AsOf.IsZero() {
+		line("as of", then(s.AsOf, c.st.Session.Location())+", no call")
+	}
 	if c.idle[s] {
 		line("asked for", "nothing: no row of it can reach the result")
 	}

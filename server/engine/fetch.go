@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -22,9 +23,9 @@ type fetching struct {
 	ctx    context.Context // of the group
 	gms    *sql.Context    // the statement's
 	c      *compiled
+	demand *demand
 	group  *errgroup.Group
 	slots  chan struct{} // one for each scan that runs
-	maxAge time.Duration
 	strict bool
 
 	mu       sync.Mutex
@@ -33,15 +34,44 @@ type fetching struct {
 	failed   []error // accounts that gave nothing
 }
 
+// newFetch says what is needed; a statement that would cost more than the
+// session allows is refused before anything is fetched.
 func (e *Engine) newFetch(ctx *sql.Context, c *compiled) (*fetching, error) {
 	age, err := maxAge(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := &fetching{e: e, gms: ctx, c: c, maxAge: age, strict: strict(ctx),
+	if err := e.affordable(ctx, c, age); err != nil {
+		return nil, err
+	}
+	f := &fetching{e: e, gms: ctx, c: c, strict: strict(ctx),
 		slots: make(chan struct{}, e.o.Parallel), inputs: make(map[algebra.Rel]columnar.Input, len(c.leaves))}
+	if f.demand, err = e.newDemand(ctx, c, age, true); err != nil {
+		return nil, first(ctx, err)
+	}
 	f.group, f.ctx = errgroup.WithContext(ctx)
+	for _, leaf := range c.leaves {
+		if s, ok := leaf.(*algebra.Scan); ok {
+			f.put(s, columnar.Input{Columns: f.columns(s), Rows: none})
+		}
+	}
+	st := statementOf(ctx)
+	for _, sh := range f.demand.sheets {
+		st.do(func() {
+			st.sources = st.sources || sh.source != SystemDatabase
+			st.dated = st.dated || sh.t.History
+		})
+	}
 	return f, nil
+}
+
+// columns that a leaf reads.
+func (f *fetching) columns(s *algebra.Scan) []tables.Column {
+	out := make([]tables.Column, len(s.Cols))
+	for i, col := range s.Cols {
+		out[i] = *f.c.tables[s].Lookup(col.Name)
+	}
+	return out
 }
 
 // release gives back every file. It is safe after a failure, when all
@@ -80,62 +110,48 @@ func (e *Engine) warn(ctx *sql.Context, err error) {
 	ctx.Session.Warn(w)
 }
 
-// scan starts what a Scan needs. A scan that cannot reach the result costs
-// nothing (I9).
-func (f *fetching) scan(s *algebra.Scan) {
-	t := f.c.tables[s]
-	in := columnar.Input{Columns: make([]tables.Column, len(s.Cols))}
-	names := make([]string, len(s.Cols))
-	for i, col := range s.Cols {
-		names[i] = col.Name
-		in.Columns[i] = *t.Lookup(col.Name)
+// run asks every table at once, its accounts side by side; only a bare LIMIT,
+// which reads no more accounts than it needs, comes after the others, whose
+// cells it may then read.
+func (f *fetching) run() error {
+	for _, sh := range f.demand.sheets {
+		if sh.limit == 0 {
+			f.group.Go(func() error { return f.read(f.ctx, sh) })
+		}
 	}
-	if f.c.idle[s] {
-		in.Rows = none
-		f.put(s, in)
-		return
+	for _, leaf := range f.c.leaves {
+		if leaf, ok := leaf.(*algebra.Foreign); ok {
+			if err := f.foreign(leaf); err != nil {
+				f.group.Go(func() error { return err }) // ends the others
+				break
+			}
+		}
 	}
-	f.group.Go(func() error {
-		splits, err := t.Splits(f.ctx, names, s.Where, f.e.o.Now())
-		if err != nil {
-			f.e.note(s.Source, err)
+	if err := f.group.Wait(); err != nil {
+		return err
+	}
+	for _, sh := range f.demand.sheets {
+		if sh.limit > 0 {
+			if err := f.read(f.gms, sh); err != nil {
+				return err
+			}
+		}
+	}
+	if f.strict {
+		return f.unwilling()
+	}
+	return nil
+}
+
+// unwilling is what a strict statement fails with although there is an answer:
+// a part of it is older than promised, or not known.
+func (f *fetching) unwilling() error {
+	for _, err := range tables.TraceOf(f.gms).Warnings() {
+		if fault.Is(err, fault.Stale) || fault.Is(err, fault.Gap) {
 			return err
 		}
-		for i := range splits {
-			splits[i].MaxAge = f.maxAge
-		}
-		p := &portion{f: f, t: t, source: s.Source, limit: s.Limit, files: make([][]tables.File, len(splits)), rows: make([][]tables.Row, len(splits))}
-		switch {
-		case t.Files == nil && t.Account == "":
-			// One stream: nothing has to be kept back in case an account fails.
-			in.Rows = f.stream(t, splits)
-			f.put(s, in)
-			return nil
-		case s.Limit > 0:
-			err = p.oneByOne(splits)
-		default:
-			err = p.together(splits)
-		}
-		if err != nil {
-			return err
-		}
-		if len(p.lost) > 0 && (f.strict || len(p.lost) == len(splits)) {
-			return p.lost[0]
-		}
-		f.mu.Lock()
-		f.failed = append(f.failed, p.lost...)
-		f.mu.Unlock()
-		if t.Files != nil {
-			in.Files = slices.Concat(p.files...)
-		} else {
-			in.Rows = replay(p.rows)
-		}
-		if in.Files == nil && in.Rows == nil {
-			in.Rows = none
-		}
-		f.put(s, in)
-		return nil
-	})
+	}
+	return nil
 }
 
 func (f *fetching) put(r algebra.Rel, in columnar.Input) {
@@ -144,86 +160,186 @@ func (f *fetching) put(r algebra.Rel, in columnar.Input) {
 	f.inputs[r] = in
 }
 
-// portion is what one Scan gets, split by split.
+// portion is what one ask gets.
 type portion struct {
-	f      *fetching
-	t      *tables.Table
-	source string
-	limit  int64
-
-	files [][]tables.File // of each split
-	rows  [][]tables.Row
-	mu    sync.Mutex
-	lost  []error // of accounts that gave nothing
+	files []tables.File
+	rows  []tables.Row
+	err   error // why the account gives nothing, though others may
 }
 
-// together runs the splits side by side.
-func (p *portion) together(splits []tables.Scan) error {
-	group, ctx := errgroup.WithContext(p.f.ctx)
-	for i, s := range splits {
-		group.Go(func() error { return p.split(ctx, i, s) })
+// read gets what a sheet asks for and hands it to its leaves.
+func (f *fetching) read(ctx context.Context, sh *sheet) error {
+	if sh.t.Files == nil && sh.t.Account == "" {
+		// One stream: nothing has to be kept back in case an account fails.
+		f.put(sh.leaves[0], columnar.Input{Columns: f.columns(sh.leaves[0]), Rows: f.stream(sh)})
+		return nil
 	}
-	return group.Wait()
-}
-
-// oneByOne stops when any rows will do and there are enough of them.
-func (p *portion) oneByOne(splits []tables.Scan) error {
-	var have int64
-	for i, s := range splits {
-		if err := p.split(p.f.ctx, i, s); err != nil {
-			return err
+	got, err := f.ask(ctx, sh)
+	if err != nil {
+		return err
+	}
+	lost, err := f.judge(sh, got)
+	if err != nil {
+		return err
+	}
+	for i, leaf := range sh.leaves {
+		in := columnar.Input{Columns: f.columns(leaf)}
+		var rows [][]tables.Row
+		for j, a := range sh.asks {
+			if slices.Contains(a.leaves, i) && !lost[a.scan.Account] {
+				in.Files = append(in.Files, got[j].files...)
+				rows = append(rows, got[j].rows)
+			}
 		}
-		have += int64(len(p.rows[i]))
-		for _, file := range p.files[i] {
-			have += max(file.Rows, 0)
+		if sh.t.Files == nil {
+			in.Rows = replay(rows)
+		} else if in.Files == nil {
+			in.Rows = none
 		}
-		if have >= p.limit {
-			return nil
-		}
+		f.put(leaf, in)
 	}
 	return nil
 }
 
-// split runs one split. An account that the credentials may not read, or that
-// is gone, is a warning; any other failure fails the statement.
-func (p *portion) split(ctx context.Context, i int, s tables.Scan) error {
+// ask runs the asks side by side; those of a bare LIMIT one by one, until there
+// are rows enough.
+func (f *fetching) ask(ctx context.Context, sh *sheet) ([]portion, error) {
+	got := make([]portion, len(sh.asks))
+	if sh.limit > 0 {
+		var have int64
+		for i := range sh.asks {
+			if err := f.one(ctx, sh, sh.asks[i].scan, &got[i]); err != nil {
+				return nil, err
+			}
+			if have += got[i].size(); have >= sh.limit {
+				break
+			}
+		}
+		return got, nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range sh.asks {
+		group.Go(func() error { return f.one(ctx, sh, sh.asks[i].scan, &got[i]) })
+	}
+	return got, group.Wait()
+}
+
+// size is how many rows there are at least.
+func (p *portion) size() int64 {
+	n := int64(len(p.rows))
+	for _, file := range p.files {
+		n += max(file.Rows, 0)
+	}
+	return n
+}
+
+// one runs one ask. What is wrong with one account alone is kept; any other
+// failure ends the statement.
+func (f *fetching) one(ctx context.Context, sh *sheet, s tables.Scan, p *portion) error {
 	select {
-	case p.f.slots <- struct{}{}:
-		defer func() { <-p.f.slots }()
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	var err error
-	if p.t.Files != nil {
+	if sh.t.Files != nil {
 		var release func()
-		if p.files[i], release, err = p.t.Files(ctx, s); err == nil && release != nil {
-			p.f.mu.Lock()
-			p.f.releases = append(p.f.releases, release)
-			p.f.mu.Unlock()
+		if p.files, release, err = sh.t.Files(ctx, s); err == nil && release != nil {
+			f.mu.Lock()
+			f.releases = append(f.releases, release)
+			f.mu.Unlock()
 		}
 	} else {
-		p.rows[i], err = p.collect(ctx, s)
+		p.rows, err = collect(ctx, sh, s)
 	}
-	p.f.e.note(p.source, err)
-	if k := fault.KindOf(err); s.Account != "" && (k == fault.Denied || k == fault.NotFound) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.lost = append(p.lost, err)
-		p.files[i], p.rows[i] = nil, nil
+	if sh.source != SystemDatabase {
+		f.e.note(sh.source, err)
+	}
+	if err != nil && s.Account != "" && partial(err) && ctx.Err() == nil {
+		*p = portion{err: err}
 		return nil
 	}
 	return err
 }
 
+// partial says that a failure is one of a source or an account, and not of the
+// statement, the configuration or Argo: the other accounts are answered.
+func partial(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Canceled, fault.Timeout, fault.Invalid, fault.Internal, fault.Config, fault.Broken:
+		return false
+	}
+	return true
+}
+
+// judge notes how each account did and names those that give nothing. That all
+// of them fail, or one in strict mode, is an error.
+func (f *fetching) judge(sh *sheet, got []portion) (lost map[string]bool, err error) {
+	if sh.source == SystemDatabase {
+		return nil, nil
+	}
+	var order []string
+	outcomes := map[string]*tables.Outcome{}
+	for i, a := range sh.asks {
+		o := outcomes[a.scan.Account]
+		if o == nil {
+			o = &tables.Outcome{Connection: sh.source, Table: sh.t.Name, Account: a.scan.Account, State: "ok"}
+			outcomes[a.scan.Account], order = o, append(order, a.scan.Account)
+		}
+		p := &got[i]
+		if p.err != nil && o.Err == nil {
+			o.State, o.Err = string(fault.KindOf(p.err)), p.err
+		}
+		o.Rows += int64(len(p.rows))
+		for _, file := range p.files {
+			if o.AsOf.IsZero() || file.AsOf.Before(o.AsOf) {
+				o.AsOf = file.AsOf
+			}
+			if o.Rows += file.Rows; file.Rows < 0 {
+				o.Rows = -1 << 62
+			}
+		}
+	}
+	// Of an account that was answered with less than was promised, the cache has
+	// said more.
+	trace := tables.TraceOf(f.gms)
+	told := map[string]bool{}
+	for _, o := range trace.Outcomes() {
+		if o.Connection == sh.source && o.Table == sh.t.Name && o.State != "ok" {
+			told[o.Account] = true
+		}
+	}
+	lost = map[string]bool{}
+	var failed []error
+	for _, account := range order {
+		o := outcomes[account]
+		if o.Rows = max(o.Rows, -1); o.Err != nil {
+			lost[account], failed = true, append(failed, o.Err)
+			o.Rows, o.AsOf = 0, time.Time{}
+		} else if told[account] {
+			continue
+		}
+		trace.Ended(*o)
+	}
+	if len(failed) > 0 && (f.strict || len(failed) == len(order)) {
+		return nil, failed[0]
+	}
+	f.mu.Lock()
+	f.failed = append(f.failed, failed...)
+	f.mu.Unlock()
+	return lost, nil
+}
+
 // collect reads the rows of one account: a scan that fails has given nothing.
-func (p *portion) collect(ctx context.Context, s tables.Scan) ([]tables.Row, error) {
+func collect(ctx context.Context, sh *sheet, s tables.Scan) ([]tables.Row, error) {
 	var out []tables.Row
-	for row, err := range p.t.Scan(ctx, s) {
+	for row, err := range sh.t.Scan(ctx, s) {
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, row)
-		if p.limit > 0 && int64(len(out)) >= p.limit {
+		if sh.limit > 0 && int64(len(out)) >= sh.limit {
 			break
 		}
 	}
@@ -231,10 +347,10 @@ func (p *portion) collect(ctx context.Context, s tables.Scan) ([]tables.Row, err
 }
 
 // stream reads a table without accounts while DuckDB takes its rows.
-func (f *fetching) stream(t *tables.Table, splits []tables.Scan) iter.Seq2[tables.Row, error] {
+func (f *fetching) stream(sh *sheet) iter.Seq2[tables.Row, error] {
 	return func(yield func(tables.Row, error) bool) {
-		for _, s := range splits {
-			for row, err := range t.Scan(f.gms, s) {
+		for _, a := range sh.asks {
+			for row, err := range sh.t.Scan(f.gms, a.scan) {
 				if !yield(row, err) || err != nil {
 					return
 				}
@@ -255,6 +371,21 @@ func replay(parts [][]tables.Row) iter.Seq2[tables.Row, error] {
 			}
 		}
 	}
+}
+
+// LastSources says how each account did in the last statement of the session
+// that read a connection's tables, for argo.last_sources; ctx is the
+// statement's that asks.
+func LastSources(ctx context.Context) []tables.Outcome {
+	st := statementOf(ctx)
+	if st == nil {
+		return nil
+	}
+	out := slices.Clone(st.last)
+	slices.SortStableFunc(out, func(a, b tables.Outcome) int {
+		return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Account, b.Account))
+	})
+	return out
 }
 
 // health is how a connection did when it was last asked.

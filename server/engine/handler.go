@@ -140,13 +140,16 @@ func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, p
 
 // begin makes the statement of a command.
 func (h *handler) begin(c *mysql.Conn) *statement {
-	return &statement{who: identityOf(c), trace: new(tables.Trace), start: h.e.o.Now(), touched: map[string]bool{}}
+	start := h.e.o.Now()
+	id := ulid.MustNewDefault(start).String()
+	return &statement{id: id, who: identityOf(c), trace: &tables.Trace{Statement: id}, start: start, touched: map[string]bool{}}
 }
 
 // run runs one statement under its deadline.
 func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(context.Context) error) (err error) {
 	defer h.recover(ctx, &err)
 	st := h.begin(c)
+	st.hints = setVars(query)
 	ctx, cancel := context.WithCancelCause(withStatement(ctx, st))
 	defer cancel(nil)
 	defer context.AfterFunc(h.e.stopping, func() { cancel(errShutdown) })()
@@ -160,10 +163,17 @@ func (h *handler) run(ctx context.Context, c *mysql.Conn, query string, do func(
 		defer done()
 		ctx = deadline
 	}
+	own, _ := sctx.Session.(*session)
+	if own != nil {
+		st.last = own.sources()
+	}
 	began := time.Now()
 	err = h.tell(ctx, st.who, do(ctx))
 	if err == error(errInterrupted) && h.e.stopping.Err() != nil {
 		err = errShutdown
+	}
+	if own != nil {
+		own.ended(sctx, st, err)
 	}
 	h.e.record(context.WithoutCancel(ctx), st, sctx.GetCurrentDatabase(), query, time.Since(began), err)
 	return err
@@ -227,13 +237,16 @@ func (e *Engine) record(ctx context.Context, st *statement, database, query stri
 		query = m[1] + "(…)" // arguments may be secrets
 	}
 	r := tables.Statement{
-		ID: ulid.MustNewDefault(st.start).String(), User: st.who.String(), Database: database, Text: query,
+		ID: st.id, User: st.who.String(), Database: database, Text: query,
 		At: st.start, Elapsed: took, Rows: st.rows, Cost: st.trace.Cost(), Warnings: len(st.trace.Warnings()),
 	}
 	for name := range st.touched {
 		r.Tables = append(r.Tables, name)
 	}
 	slices.Sort(r.Tables)
+	if failed == nil {
+		r.AsOf = st.asOf()
+	}
 	if s, ok := failed.(*mysql.SQLError); ok {
 		r.Code, r.Error = s.Num, s.Message
 	}

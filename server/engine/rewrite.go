@@ -5,7 +5,7 @@ import "strings"
 // rewrite mends what the parser would lose or refuse before it sees the text.
 // Doing it again changes nothing: the rest of several statements comes back.
 func rewrite(query string) string {
-	return patternEscapes(typedLiterals(withoutAssignments(query)))
+	return patternEscapes(typedLiterals(withoutAssignments(explainFetchForm(query))))
 }
 
 // patternEscapes doubles the backslash of \% and \_ in string literals. MySQL

@@ -308,6 +308,9 @@ func (e *Engine) bind(ctx *sql.Context, c *compiled, s *algebra.Scan, booleans m
 	if !ok {
 		return fault.New(fault.Internal, "the plan reads the table %s.%s, which is not there", s.Source, s.Table)
 	}
+	if err := e.dated(ctx, s, found.(*table)); err != nil {
+		return err
+	}
 	t := &found.(*table).t
 	c.tables[s] = t
 	statementOf(ctx).touch(s.Source + "." + s.Table)

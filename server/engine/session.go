@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"argo/server/algebra"
+	"argo/tables"
 	"argo/tables/fault"
 
 	"github.com/dolthub/go-mysql-server/sql"
@@ -19,8 +21,11 @@ import (
 
 // The session variables of Argo.
 const (
-	maxAgeVariable = "argo_max_age" // how old provisional data may be: 15m, 2h; "" leaves it to the tables
-	strictVariable = "argo_strict"  // a failed account fails the statement
+	maxAgeVariable   = "argo_max_age"    // how old provisional data may be: 15m, 2h; "" leaves it to the tables
+	strictVariable   = "argo_strict"     // a failed account fails the statement
+	maxCallsVariable = "argo_max_calls"  // a statement that would take more calls is refused; 0: no limit
+	asOfVariable     = "argo_as_of"      // tables are read as they were known then; "": now
+	lastAsOfVariable = "argo_last_as_of" // the moment as of which the last statement gives the same rows again
 )
 
 // registerVariables makes the variables known to GMS, whose registry is one for
@@ -39,6 +44,29 @@ var registerVariables = sync.OnceFunc(func() {
 		&sql.MysqlSystemVariable{
 			Name: strictVariable, Scope: both, Dynamic: true, SetVarHintApplies: true,
 			Type: types.NewSystemBoolType(strictVariable), Default: int8(0),
+		},
+		&sql.MysqlSystemVariable{
+			Name: maxCallsVariable, Scope: both, Dynamic: true, SetVarHintApplies: true,
+			Type: types.NewSystemIntType(maxCallsVariable, 0, 1<<31-1, false), Default: int64(0),
+		},
+		&sql.MysqlSystemVariable{
+			Name: asOfVariable, Scope: sql.GetMysqlScope(sql.SystemVariableScope_Session), Dynamic: true, SetVarHintApplies: true,
+			Type: types.NewSystemStringType(asOfVariable), Default: "",
+			NotifyChanged: func(_ *sql.Context, _ sql.SystemVariableScope, v sql.SystemVarValue) error {
+				s, _ := v.Val.(string)
+				if strings.TrimSpace(s) == "" {
+					return nil
+				}
+				if _, err := parseMoment(s, time.UTC); err != nil {
+					return mysql.NewSQLError(mysql.ERWrongValueForVar, mysql.SSClientError,
+						"Variable '%s' can't be set to the value of '%s': write a moment such as '2026-11-16 09:00', in the session's time zone, or '' for now", asOfVariable, clip(s))
+				}
+				return nil
+			},
+		},
+		&sql.MysqlSystemVariable{
+			Name: lastAsOfVariable, Scope: sql.GetMysqlScope(sql.SystemVariableScope_Session), Dynamic: true,
+			Type: types.NewSystemStringType(lastAsOfVariable), Default: "",
 		},
 	})
 })
@@ -70,6 +98,31 @@ func parseMaxAge(v any) (time.Duration, error) {
 type session struct {
 	*sql.BaseSession
 	cipher, tls string // of the connection; "" without TLS
+
+	mu   sync.Mutex
+	last []tables.Outcome // of the last statement that read a connection's tables
+}
+
+// sources is how accounts did in the last statement that read any.
+func (s *session) sources() []tables.Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// ended keeps what the next statement may ask of this one.
+func (s *session) ended(ctx *sql.Context, st *statement, failed error) {
+	var read bool
+	st.do(func() { read = st.sources })
+	if read {
+		s.mu.Lock()
+		s.last = st.trace.Outcomes()
+		s.mu.Unlock()
+	}
+	if at := st.asOf(); failed == nil && !at.IsZero() {
+		// The variable is the session's own and takes any text.
+		_ = s.SetSessionVariable(ctx, lastAsOfVariable, at.In(zoneOf(ctx)).Format(momentLayout))
+	}
 }
 
 var _ sql.TransactionSession = (*session)(nil)
@@ -111,10 +164,12 @@ func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sq
 	if w, ok := c.Conn.(Wire); ok {
 		s.cipher, s.tls = w.Cipher()
 	}
-	if e.o.MaxExecution > 0 {
-		sctx := sql.NewContext(ctx, sql.WithSession(s))
-		if err := s.SetSessionVariable(sctx, "max_execution_time", e.o.MaxExecution.Milliseconds()); err != nil {
-			return nil, fmt.Errorf("set max_execution_time: %w", err)
+	sctx := sql.NewContext(ctx, sql.WithSession(s))
+	for name, n := range map[string]int64{"max_execution_time": e.o.MaxExecution.Milliseconds(), maxCallsVariable: int64(e.o.MaxCalls)} {
+		if n > 0 {
+			if err := s.SetSessionVariable(sctx, name, n); err != nil {
+				return nil, fmt.Errorf("set %s: %w", name, err)
+			}
 		}
 	}
 	return s, nil
@@ -123,6 +178,7 @@ func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sq
 // NewContext is sql.NewContext, with a process list that shows a user his own.
 func (e *Engine) NewContext(ctx context.Context, o ...sql.ContextOption) *sql.Context {
 	c := sql.NewContext(ctx, o...)
+	c.SetQueryTime(e.o.Now())
 	c.ProcessList = ownProcesses{c.ProcessList, c.Client().User}
 	return c
 }
@@ -194,23 +250,74 @@ func (e *Engine) algebraSession(ctx *sql.Context) algebra.Session {
 	}
 }
 
+// variable is a session variable, or what a hint of the statement says of it:
+// SELECT /*+ SET_VAR(argo_strict = 1) */ ….
+func variable(ctx *sql.Context, name string) (any, error) {
+	if st := statementOf(ctx); st != nil {
+		if v, ok := st.hints[name]; ok {
+			return v, nil
+		}
+	}
+	return ctx.GetSessionVariable(ctx, name)
+}
+
 // maxAge of the session.
 func maxAge(ctx *sql.Context) (time.Duration, error) {
-	v, err := ctx.GetSessionVariable(ctx, maxAgeVariable)
+	v, err := variable(ctx, maxAgeVariable)
 	if err != nil {
 		return 0, err
 	}
 	return parseMaxAge(v)
 }
 
+// maxCalls of the session; 0: no limit.
+func maxCalls(ctx *sql.Context) (int64, error) {
+	v, err := variable(ctx, maxCallsVariable)
+	if err != nil {
+		return 0, err
+	}
+	n, _, err := types.Int64.Convert(ctx, v)
+	if err != nil {
+		return 0, fault.New(fault.Invalid, "%s is a number of calls, not %v", maxCallsVariable, v).WithHint("SET %s = 50; 0 is no limit", maxCallsVariable)
+	}
+	calls, _ := n.(int64)
+	return calls, nil
+}
+
 // strict says whether a failed account fails the statement.
 func strict(ctx *sql.Context) bool {
-	v, err := ctx.GetSessionVariable(ctx, strictVariable)
+	v, err := variable(ctx, strictVariable)
 	if err != nil {
 		return true
 	}
+	if s, ok := v.(string); ok { // of a hint
+		return !strings.EqualFold(s, "off") && !strings.EqualFold(s, "false") && s != "0"
+	}
 	b, err := sql.ConvertToBool(ctx, v)
 	return err != nil || b
+}
+
+var (
+	optimizerHint = regexp.MustCompile(`(?is)\bselect\s*/\*\+(.*?)\*/`)
+	setVar        = regexp.MustCompile(`(?is)\bset_var\s*\(\s*(argo_\w+)\s*=\s*('(?:[^']|\'\')*'|"[^"]*"|[^\s()]+)\s*\)`)
+)
+
+// setVars are the SET_VAR hints of a statement that are for Argo.
+func setVars(query string) (out map[string]any) {
+	if !strings.Contains(query, "/*+") {
+		return nil
+	}
+	m := optimizerHint.FindStringSubmatch(query)
+	if m == nil {
+		return nil
+	}
+	for _, v := range setVar.FindAllStringSubmatch(m[1], -1) {
+		if out == nil {
+			out = map[string]any{}
+		}
+		out[strings.ToLower(v[1])] = strings.ReplaceAll(strings.Trim(v[2], `'"`), "''", "'")
+	}
+	return out
 }
 
 // selectLimit is sql_select_limit where the session has set it.

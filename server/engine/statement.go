@@ -49,9 +49,12 @@ func identityOf(c *mysql.Conn) *Identity {
 // the context from the handler down to the sources. Goroutines that work for
 // the statement share it.
 type statement struct {
+	id    string // ULID
 	who   *Identity
 	trace *tables.Trace
 	start time.Time
+	hints map[string]any   // SET_VAR
+	last  []tables.Outcome // of the statement before
 
 	mu      sync.Mutex
 	touched map[string]bool // "database.table" and "database.procedure()"
@@ -59,11 +62,14 @@ type statement struct {
 	listing bool // the catalog is being listed: a broken table must not hide the others
 	rooted  bool // the analyzer has seen the root of the statement
 	holds   int  // slots of Engine.running that are held
+	sources bool // a table of a connection was read, so that Outcomes are the session's last
+	dated   bool // a table that has a history was read
 }
 
 type statementKey struct{}
 
 func withStatement(ctx context.Context, s *statement) context.Context {
+	ctx = tables.WithPurpose(ctx, tables.Asking)
 	return tables.WithTrace(context.WithValue(ctx, statementKey{}, s), s.trace)
 }
 
@@ -85,6 +91,20 @@ func (s *statement) do(f func()) {
 func (s *statement) touch(name string) { s.do(func() { s.touched[name] = true }) }
 
 func (s *statement) gave(rows int64) { s.do(func() { s.rows += rows }) }
+
+// asOf is the moment as of which the statement gives the same rows again: when
+// the newest of what it read became known. It is zero where nothing of it has a
+// history.
+func (s *statement) asOf() (at time.Time) {
+	s.do(func() {
+		if s.dated {
+			if at = s.trace.Cost().Known; at.IsZero() {
+				at = s.start
+			}
+		}
+	})
+	return at.UTC()
+}
 
 // MayRead says whether the user of the statement that ctx belongs to may read
 // the database; false outside of a statement.
