@@ -16,6 +16,8 @@ func (executor) Build(ctx *sql.Context, n sql.Node, row sql.Row) (sql.RowIter, e
 	switch n := n.(type) {
 	case *plan.ShowDatabases:
 		return showDatabases(ctx, n), nil
+	case plan.ShowWarnings:
+		return showWarnings(n), nil
 	case *plan.ShowStatus:
 		return showStatus(ctx, n, row)
 	case *plan.ShowColumns:
@@ -39,6 +41,16 @@ func showDatabases(ctx *sql.Context, n *plan.ShowDatabases) sql.RowIter {
 	rows := make([]sql.Row, len(names))
 	for i, name := range names {
 		rows[i] = sql.Row{name}
+	}
+	return sql.RowsToRowIter(rows...)
+}
+
+// showWarnings lists them in the order in which they came; GMS begins with the
+// last.
+func showWarnings(n plan.ShowWarnings) sql.RowIter {
+	rows := make([]sql.Row, 0, len(n))
+	for _, w := range slices.Backward(n) {
+		rows = append(rows, sql.NewRow(w.Level, w.Code, w.Message))
 	}
 	return sql.RowsToRowIter(rows...)
 }
