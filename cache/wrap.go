@@ -41,6 +41,7 @@ type Cache struct {
 	o     Options
 	wg    sync.WaitGroup // fetches under way
 	evict sync.Mutex     // one eviction at a time
+	shelf shelf          // the tables as their sources gave them
 
 	mu      sync.Mutex // guards everything below, and every flight
 	books   map[key]*book
@@ -99,6 +100,7 @@ func (c *Cache) Wrap(source string, t tables.Table) tables.Table {
 	if t.Scan == nil {
 		return t
 	}
+	c.shelf.put(source, t)
 	w := t
 	w.Scan = nil
 	if t.Accounts != nil {
