@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -9,14 +10,45 @@ import (
 )
 
 // SettledPlace is where a compacted segment lies in a Store: a hive path, so
-// that other engines read the partitions off it. month is "2026-09"; a table
-// without accounts has hive's name for NULL.
+// that other engines read the partitions off it. month is "2026-09".
 func SettledPlace(s Span, month, id string) string {
-	account := escape(s.Account)
-	if account == "" {
-		account = "__HIVE_DEFAULT_PARTITION__"
+	return "settled/" + Partition(s.Source, s.Table, s.Account) + "/month=" + escape(month) + "/" + id
+}
+
+// null is hive's name for NULL: the account of a table without accounts.
+const null = "__HIVE_DEFAULT_PARTITION__"
+
+// Partition is the hive path of a table and account. Different ones have
+// different paths.
+func Partition(source, table, account string) string {
+	value := escape(account)
+	switch account {
+	case "":
+		value = null
+	case null:
+		value = "%5F" + null[1:]
 	}
-	return "settled/source=" + escape(s.Source) + "/table=" + escape(s.Table) + "/account=" + account + "/month=" + escape(month) + "/" + id
+	return "source=" + escape(source) + "/table=" + escape(table) + "/account=" + value
+}
+
+// OfPartition undoes Partition.
+func OfPartition(path string) (source, table, account string, ok bool) {
+	folders := strings.Split(path, "/")
+	if len(folders) != 3 {
+		return "", "", "", false
+	}
+	var values [3]string
+	for i, name := range []string{"source=", "table=", "account="} {
+		value, found := strings.CutPrefix(folders[i], name)
+		text, err := url.PathUnescape(value)
+		if !found || err != nil {
+			return "", "", "", false
+		}
+		if i < 2 || value != null {
+			values[i] = text
+		}
+	}
+	return values[0], values[1], values[2], true
 }
 
 // escape writes a value of a hive partition: what is neither a letter, a digit

@@ -1,10 +1,8 @@
 package cache
 
 import (
-	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 const someID = "01KAN0000000000000000000A1"
@@ -43,18 +41,18 @@ func TestCheckPlace(t *testing.T) {
 func FuzzPlace(f *testing.F) {
 	f.Add("123", "456")
 	f.Add("a/b", "a%2Fb")
+	f.Add("", "__HIVE_DEFAULT_PARTITION__")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		pa := SettledPlace(Span{Account: a}, "2026-09", someID)
-		if err := CheckPlace(strings.Replace(pa, "source=/table=", "source=s/table=t", 1)); err != nil {
+		place := SettledPlace(Span{Source: a + "s", Table: b + "t", Account: a}, "2026-09", someID)
+		if err := CheckPlace(place); err != nil {
 			t.Error(err)
 		}
-		if pb := SettledPlace(Span{Account: b}, "2026-09", someID); a != b && pa == pb && a != "" && b != "" {
+		pa, pb := Partition("s", "t", a), Partition("s", "t", b)
+		if a != b && pa == pb {
 			t.Errorf("%q and %q share %s", a, b, pa)
 		}
-		_, value, _ := strings.Cut(pa, "/account=")
-		value, _, _ = strings.Cut(value, "/")
-		if back, err := url.PathUnescape(value); utf8.ValidString(a) && a != "" && (err != nil || back != a) {
-			t.Errorf("%q came back as %q: %v", a, back, err)
+		if source, table, account, ok := OfPartition(Partition(b, a, a)); !ok || source != b || table != a || account != a {
+			t.Errorf("%q and %q came back as %q, %q, %q", b, a, source, table, account)
 		}
 	})
 }
