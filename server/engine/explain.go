@@ -24,35 +24,37 @@ type parser struct {
 // ParseSimple implements sql.Parser.
 func (p parser) ParseSimple(query string) (ast.Statement, error) {
 	s, err := p.Parser.ParseSimple(query)
-	return p.adapt(s, err)
+	return p.adapt(context.Background(), s, err)
 }
 
 // Parse implements sql.Parser.
 func (p parser) Parse(ctx *sql.Context, query string, multi bool) (ast.Statement, string, string, error) {
 	s, parsed, rest, err := p.Parser.Parse(ctx, query, multi)
-	s, err = p.adapt(s, err)
+	s, err = p.adapt(ctx, s, err)
 	return s, parsed, rest, err
 }
 
 // ParseWithOptions implements sql.Parser.
 func (p parser) ParseWithOptions(ctx context.Context, query string, delimiter rune, multi bool, o ast.ParserOptions) (ast.Statement, string, string, error) {
 	s, parsed, rest, err := p.Parser.ParseWithOptions(ctx, query, delimiter, multi, o)
-	s, err = p.adapt(s, err)
+	s, err = p.adapt(ctx, s, err)
 	return s, parsed, rest, err
 }
 
 // ParseOneWithOptions implements sql.Parser.
 func (p parser) ParseOneWithOptions(ctx context.Context, query string, o ast.ParserOptions) (ast.Statement, int, error) {
 	s, n, err := p.Parser.ParseOneWithOptions(ctx, query, o)
-	s, err = p.adapt(s, err)
+	s, err = p.adapt(ctx, s, err)
 	return s, n, err
 }
 
-func (p parser) adapt(s ast.Statement, err error) (ast.Statement, error) {
+func (p parser) adapt(ctx context.Context, s ast.Statement, err error) (ast.Statement, error) {
 	if err != nil || s == nil {
 		return s, err
 	}
-	asWritten(s)
+	if err := p.e.asMeant(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := anyMoment(s); err != nil {
 		return nil, sqlError(context.Background(), err)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"regexp"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 // typedLiterals writes DATE '2026-01-31', TIME '…', TIMESTAMP '…' and ODBC's
 // {d '…'}, {t '…'}, {ts '…'} as casts: the parser drops the word and keeps the
 // text, which then compares and converts as text does. How it was written stays
-// in a comment, for the column's name (asWritten).
+// in a comment, for the column's name (asMeant).
 func typedLiterals(query string) string {
 	if !typedLiteral.MatchString(query) {
 		return query
@@ -55,12 +56,18 @@ var (
 	rewritten    = regexp.MustCompile(`(?s)CAST\((?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*") AS (?:DATE|TIME|DATETIME)(?:\(\d\))?/\*written (.*?)\*/\)`)
 )
 
-// asWritten mends what the front makes of a statement: the names of columns
-// whose expression typedLiterals has rewritten, and CAST(x AS CHAR(n)) of a text,
-// which it drops since both are text: LEFT in it cuts all the same.
-func asWritten(s ast.Statement) {
-	_ = ast.Walk(func(node ast.SQLNode) (bool, error) {
+// asMeant mends what the front makes of a statement: names that it takes for
+// another's (meant), HAVING over several tables (havingApart), the names of
+// columns whose expression typedLiterals has rewritten, and CAST(x AS CHAR(n)) of
+// a text, which it drops since both are text: LEFT in it cuts all the same.
+func (e *Engine) asMeant(ctx context.Context, s ast.Statement) error {
+	return ast.Walk(func(node ast.SQLNode) (bool, error) {
 		switch n := node.(type) {
+		case *ast.Select:
+			if err := e.meant(ctx, n); err != nil {
+				return false, err
+			}
+			havingApart(n)
 		case *ast.AliasedExpr:
 			n.InputExpression = rewritten.ReplaceAllString(n.InputExpression, "$1")
 		case *ast.ConvertExpr:
@@ -70,5 +77,5 @@ func asWritten(s ast.Statement) {
 			}
 		}
 		return true, nil
-	}, s) // the visitor never fails
+	}, s)
 }
