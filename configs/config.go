@@ -64,11 +64,143 @@ type Connection struct {
 	Name    string    `yaml:"name"`   // name of the database
 	Source  string    `yaml:"source"` // google_ads, appsflyer, lake …
 	Options yaml.Node `yaml:"options"`
+	// Freshness overrides how long cells are good, by "table", "table.group",
+	// "*" (every table) or "*.group".
+	Freshness map[string]Freshness `yaml:"freshness"`
+	// History of the reporting tables that is fetched in the background.
+	History History `yaml:"history"`
+}
+
+// Freshness says how long a cell is good, by the age of its day:
+// {1d: 10m, 7d: 3h, 28d: 24h, entity: 1h}. Days older than the last step are
+// good for ever once they were read at that age.
+type Freshness struct {
+	Steps  []Step        // in rising order
+	Entity time.Duration // of a table without days; 0: the table's own
+}
+
+// Step of a Freshness: days younger than Within days are good for Keep.
+type Step struct {
+	Within int
+	Keep   time.Duration
+}
+
+var dayCount = regexp.MustCompile(`^([1-9][0-9]{0,3})d$`)
+
+// UnmarshalYAML reads a mapping of ages to times.
+func (f *Freshness) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return fmt.Errorf("line %d: a freshness is a mapping of ages to times, for example {1d: 10m, 7d: 3h, 28d: 24h} or {entity: 1h}", n.Line)
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		var keep Duration
+		if err := keep.UnmarshalYAML(value); err != nil {
+			return err
+		}
+		if keep <= 0 {
+			return fmt.Errorf("line %d: a cell is good for longer than nothing", value.Line)
+		}
+		m := dayCount.FindStringSubmatch(key.Value)
+		switch {
+		case key.Value == "entity" && f.Entity == 0:
+			f.Entity = time.Duration(keep)
+		case m != nil:
+			within, err := strconv.Atoi(m[1])
+			if err != nil {
+				return fmt.Errorf("line %d: %w", key.Line, err)
+			}
+			if k := len(f.Steps); k > 0 && f.Steps[k-1].Within >= within {
+				return fmt.Errorf("line %d: the ages of a freshness rise: %s stands after %dd", key.Line, key.Value, f.Steps[k-1].Within)
+			}
+			f.Steps = append(f.Steps, Step{within, time.Duration(keep)})
+		default:
+			return fmt.Errorf("line %d: %q is no age; write for example 1d, 28d or entity", key.Line, key.Value)
+		}
+	}
+	return nil
+}
+
+// History says from which day on a connection's days are fetched without being
+// asked for: so many days back ("400d"), or since a day ("2026-01-01"). Zero:
+// none.
+type History struct {
+	Days  int
+	Since string
+}
+
+// UnmarshalYAML reads a number of days or a day.
+func (h *History) UnmarshalYAML(n *yaml.Node) error {
+	if m := dayCount.FindStringSubmatch(n.Value); m != nil {
+		var err error
+		h.Days, err = strconv.Atoi(m[1])
+		return err
+	}
+	if _, err := time.Parse(time.DateOnly, n.Value); err != nil {
+		return fmt.Errorf("line %d: %q is neither a number of days nor a day; write for example 400d or 2026-01-01", n.Line, n.Value)
+	}
+	h.Since = n.Value
+	return nil
+}
+
+// Given says whether a history was asked for.
+func (h History) Given() bool { return h != History{} }
+
+// String is the history as it was written.
+func (h History) String() string {
+	if h.Days > 0 {
+		return strconv.Itoa(h.Days) + "d"
+	}
+	return h.Since
 }
 
 // Cache of channel and tracker tables.
 type Cache struct {
-	MaxBytes Bytes `yaml:"max_bytes"` // default 20GiB
+	MaxBytes Bytes `yaml:"max_bytes"` // of this machine's disk; default 20GiB
+	History  Kept  `yaml:"history"`
+	S3       *S3   `yaml:"s3"`    // shared by several gateways; nil: this machine's disk alone
+	Night    *int  `yaml:"night"` // hour of UTC in which compaction begins; default 3
+	Warm     *bool `yaml:"warm"`  // default true
+}
+
+// Kept says how long readings that were replaced are kept for AS OF.
+type Kept struct {
+	Keep     Age   `yaml:"keep"`      // default 400d
+	MaxBytes Bytes `yaml:"max_bytes"` // default a third of Cache.MaxBytes
+}
+
+// S3 is a bucket, or a server that speaks its protocol.
+type S3 struct {
+	Bucket    string `yaml:"bucket"`
+	Prefix    string `yaml:"prefix"`
+	Region    string `yaml:"region"`   // default: the environment's
+	Endpoint  string `yaml:"endpoint"` // of a server other than Amazon's
+	PathStyle bool   `yaml:"path_style"`
+	// AccessKey and SecretKey are references; both "": the machine's own
+	// credentials.
+	AccessKey string `yaml:"access_key"`
+	SecretKey string `yaml:"secret_key"`
+	SSE       string `yaml:"sse"` // "", AES256 or aws:kms
+	KMSKeyID  string `yaml:"kms_key_id"`
+	MaxBytes  Bytes  `yaml:"max_bytes"` // of the bucket; 0: no limit
+}
+
+// Age is a time span that may be in days: 400d, 36h.
+type Age time.Duration
+
+// UnmarshalYAML reads an age.
+func (a *Age) UnmarshalYAML(n *yaml.Node) error {
+	if m := dayCount.FindStringSubmatch(n.Value); m != nil {
+		days, err := strconv.Atoi(m[1])
+		*a = Age(time.Duration(days) * 24 * time.Hour)
+		return err
+	}
+	v, err := time.ParseDuration(n.Value)
+	if err != nil || v <= 0 {
+		return fmt.Errorf("line %d: %q is not an age; write for example 400d or 36h", n.Line, n.Value)
+	}
+	*a = Age(v)
+	return nil
 }
 
 // Engine limits.
@@ -78,6 +210,10 @@ type Engine struct {
 	Threads       int      `yaml:"threads"`        // default: one each core
 	MaxConcurrent int      `yaml:"max_concurrent"` // statements that run at once; default 2 × cores
 	MaxExecution  Duration `yaml:"max_execution_time"`
+	// Defaults of the session variables of the same names.
+	Strict   bool     `yaml:"argo_strict"`
+	MaxCalls int      `yaml:"argo_max_calls"` // 0: no limit
+	MaxAge   Duration `yaml:"argo_max_age"`   // 0: each table's own rules
 }
 
 // Log to standard error.
@@ -178,6 +314,12 @@ func (c *Config) defaults(dir string) {
 	if c.Cache.MaxBytes == 0 {
 		c.Cache.MaxBytes = 20 << 30
 	}
+	if c.Cache.History.Keep == 0 {
+		c.Cache.History.Keep = Age(400 * 24 * time.Hour)
+	}
+	if c.Cache.History.MaxBytes == 0 {
+		c.Cache.History.MaxBytes = c.Cache.MaxBytes / 3
+	}
 	if c.Engine.MaxTempBytes == 0 {
 		c.Engine.MaxTempBytes = 20 << 30
 	}
@@ -240,6 +382,33 @@ func (c *Config) Validate() error {
 			bad("%s: source is missing; argo sources lists them", at)
 		}
 	}
+	if n := c.Cache.Night; n != nil && (*n < 0 || *n > 23) {
+		bad("cache.night: %d is no hour of the day", *n)
+	}
+	if s := c.Cache.S3; s != nil {
+		if s.Bucket == "" {
+			bad("cache.s3: bucket is missing")
+		}
+		if (s.AccessKey == "") != (s.SecretKey == "") {
+			bad("cache.s3: give both access_key and secret_key, or neither to use the machine's own credentials")
+		}
+		if s.AccessKey != "" {
+			if err := CheckReference(s.AccessKey); err != nil {
+				bad("cache.s3: access_key: %v", err)
+			}
+		}
+		if s.SecretKey != "" {
+			if err := CheckReference(s.SecretKey); err != nil {
+				bad("cache.s3: secret_key: %v", err)
+			}
+		}
+		if s.SSE != "" && s.SSE != "AES256" && s.SSE != "aws:kms" {
+			bad("cache.s3: sse: %q is neither AES256 nor aws:kms", s.SSE)
+		}
+		if s.KMSKeyID != "" && s.SSE != "aws:kms" {
+			bad("cache.s3: kms_key_id needs sse: aws:kms")
+		}
+	}
 	for i, u := range c.Users {
 		for _, d := range u.Databases {
 			if !dbs[d] && d != "argo" {
@@ -255,8 +424,8 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format: %q is neither text nor json", c.Log.Format)
 	}
-	if c.Engine.Threads < 0 || c.Engine.MaxConcurrent < 0 {
-		bad("engine: threads and max_concurrent are not negative")
+	if c.Engine.Threads < 0 || c.Engine.MaxConcurrent < 0 || c.Engine.MaxCalls < 0 {
+		bad("engine: threads, max_concurrent and argo_max_calls are not negative")
 	}
 	return errors.Join(errs...)
 }

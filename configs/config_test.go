@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"argo/tables/fault"
 )
@@ -17,6 +18,9 @@ func TestExampleLoads(t *testing.T) {
 	}
 	if len(c.Connections) != 3 || len(c.Users) != 2 || c.Engine.MemoryLimit != 4<<30 {
 		t.Errorf("the example reads as %+v", c)
+	}
+	if k := c.Connections[0]; k.History.String() != "400d" || k.Freshness["campaigns"].Entity != 30*time.Minute || len(k.Freshness["*"].Steps) != 3 || c.Engine.MaxCalls != 500 {
+		t.Errorf("the connection reads as %+v", k)
 	}
 	var o struct {
 		Developer string `yaml:"developer_token"`
@@ -48,6 +52,20 @@ func TestValidate(t *testing.T) {
 		{"level", minimal + "log: {level: loud}", "none of debug"},
 		{"tls half", minimal + "tls: {cert: a.pem}", "both cert and key"},
 		{"listen", minimal + "listen: here", "not host:port"},
+		{"history", minimal + "connections: [{name: a, source: x, history: long}]", "neither a number of days nor a day"},
+		{"freshness word", minimal + "connections: [{name: a, source: x, freshness: {t: 5m}}]", "mapping of ages"},
+		{"freshness age", minimal + "connections: [{name: a, source: x, freshness: {t: {soon: 5m}}}]", `"soon" is no age`},
+		{"freshness order", minimal + "connections: [{name: a, source: x, freshness: {t: {7d: 5m, 1d: 1m}}}]", "1d stands after 7d"},
+		{"freshness nothing", minimal + "connections: [{name: a, source: x, freshness: {t: {7d: 0s}}}]", "longer than nothing"},
+		{"kept", minimal + "cache: {history: {keep: always}}", "not an age"},
+		{"night", minimal + "cache: {night: 24}", "no hour"},
+		{"bucket", minimal + "cache: {s3: {region: x}}", "bucket is missing"},
+		{"half a key", minimal + "cache: {s3: {bucket: b, access_key: env:A}}", "both access_key and secret_key"},
+		{"plain key", minimal + "cache: {s3: {bucket: b, access_key: env:A, secret_key: hunter2hunter2}}", "must be a reference"},
+		{"sse", minimal + "cache: {s3: {bucket: b, sse: rot13}}", "neither AES256"},
+		{"kms", minimal + "cache: {s3: {bucket: b, kms_key_id: k}}", "needs sse"},
+		{"unknown s3 key", minimal + "cache: {s3: {buckets: b}}", `unknown key "buckets"`},
+		{"calls", minimal + "engine: {argo_max_calls: -1}", "not negative"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse([]byte(c.yaml), ".")
@@ -66,7 +84,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.DataDir != "/etc/argo/d" || c.Listen != "127.0.0.1:3306" || c.Users[0].Auth != "caching_sha2_password" || c.Users[0].Host != "%" || c.Cache.MaxBytes != 20<<30 {
+	if c.DataDir != "/etc/argo/d" || c.Listen != "127.0.0.1:3306" || c.Users[0].Auth != "caching_sha2_password" || c.Users[0].Host != "%" || c.Cache.MaxBytes != 20<<30 ||
+		time.Duration(c.Cache.History.Keep) != 400*24*time.Hour || c.Cache.History.MaxBytes != c.Cache.MaxBytes/3 || c.Cache.S3 != nil {
 		t.Errorf("defaults: %+v", c)
 	}
 }
