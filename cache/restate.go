@@ -232,15 +232,18 @@ func successions(t tables.Table, history []Segment, f Filter) (out []pair) {
 			}
 		}
 	}
-	type ends struct {
+	type ends struct{ old, new int } // of the day's readings
+	type id struct {
 		old, new         string
 		oldPart, newPart tables.Day
+		columns          string
 	}
-	pairs := map[ends]*pair{}
+	pairs := map[id]*pair{}
 	for day, readings := range at {
 		slices.SortFunc(readings, func(a, b reading) int {
 			return cmp.Or(a.Part.KnownAt.Compare(b.Part.KnownAt), newestReading(a, b))
 		})
+		columns := map[ends][]string{}
 		for _, column := range t.Columns {
 			if slices.Contains(key, column.Name) {
 				continue
@@ -250,25 +253,28 @@ func successions(t tables.Table, history []Segment, f Filter) (out []pair) {
 				if _, ok := slices.BinarySearch(r.Columns, column.Name); !ok || last >= 0 && !r.Part.FetchedAt.After(readings[last].Part.FetchedAt) {
 					continue
 				}
-				if old := last; old >= 0 && f.seen(r.Part.KnownAt) {
-					e := ends{readings[old].ID, r.ID, readings[old].Part.Days.From, r.Part.Days.From}
-					if pairs[e] == nil {
-						pairs[e] = &pair{old: readings[old], new: r, days: map[tables.Day]bool{}}
-					}
-					pairs[e].days[day] = true
-					pairs[e].columns = append(pairs[e].columns, column.Name)
+				if last >= 0 && f.seen(r.Part.KnownAt) {
+					columns[ends{last, i}] = append(columns[ends{last, i}], column.Name)
 				}
 				last = i
 			}
 		}
+		for e, names := range columns {
+			old, new := readings[e.old], readings[e.new]
+			k := id{old.ID, new.ID, old.Part.Days.From, new.Part.Days.From, strings.Join(names, "\x00")}
+			if pairs[k] == nil {
+				pairs[k] = &pair{old: old, new: new, days: map[tables.Day]bool{}, columns: names}
+			}
+			pairs[k].days[day] = true
+		}
 	}
 	for _, p := range pairs {
-		p.columns = sorted(p.columns)
 		out = append(out, *p)
 	}
 	slices.SortFunc(out, func(a, b pair) int {
 		return cmp.Or(a.new.Part.KnownAt.Compare(b.new.Part.KnownAt), cmp.Compare(a.new.ID, b.new.ID), cmp.Compare(a.old.ID, b.old.ID),
-			cmp.Compare(a.new.Part.Days.From, b.new.Part.Days.From), cmp.Compare(a.old.Part.Days.From, b.old.Part.Days.From))
+			cmp.Compare(a.new.Part.Days.From, b.new.Part.Days.From), cmp.Compare(a.old.Part.Days.From, b.old.Part.Days.From),
+			slices.Compare(a.columns, b.columns))
 	})
 	return out
 }
