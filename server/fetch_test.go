@@ -123,7 +123,9 @@ func (s *swallow) Query(ctx context.Context, st *algebra.Statement, inputs map[a
 	s.mu.Unlock()
 	hollow := map[algebra.Rel]columnar.Input{}
 	for r, in := range inputs {
-		hollow[r] = columnar.Input{Columns: in.Columns, Rows: func(func(tables.Row, error) bool) {}}
+		if hollow[r] = in; in.Files != nil {
+			hollow[r] = columnar.Input{Columns: in.Columns, Rows: func(func(tables.Row, error) bool) {}}
+		}
 	}
 	return s.Engine.Query(ctx, st, hollow)
 }

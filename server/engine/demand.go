@@ -124,7 +124,39 @@ func (e *Engine) cut(ctx context.Context, sh *sheet, maxAge time.Duration, spend
 		}
 	}
 	sh.asks = merge(scans, t.Incompatible)
-	return calls, listed, nil
+	if len(sh.leaves) > 1 && t.Estimate != nil && sh.asOf.IsZero() {
+		sh.asks, err = pack(ctx, &t, sh.asks)
+	}
+	return calls, listed, err
+}
+
+// pack joins asks of neighbouring days that want other columns where reading
+// all columns of both takes fewer calls.
+func pack(ctx context.Context, t *tables.Table, asks []ask) (out []ask, err error) {
+	calls := func(a ask) (n int) {
+		if err == nil {
+			var e tables.Estimate
+			e, err = t.Estimate(ctx, a.scan)
+			n = e.Calls
+		}
+		return n
+	}
+	for _, a := range asks {
+		if n := len(out); n > 0 && out[n-1].scan.Account == a.scan.Account && a.scan.Days.To.Add(1) == out[n-1].scan.Days.From {
+			both := out[n-1]
+			both.scan.Days.From = a.scan.Days.From
+			both.scan.Columns = distinct(slices.Concat(both.scan.Columns, a.scan.Columns))
+			both.leaves = slices.Concat(both.leaves, a.leaves)
+			slices.Sort(both.leaves)
+			both.leaves = slices.Compact(both.leaves)
+			if (t.Incompatible == nil || t.Incompatible(both.scan.Columns) == nil) && calls(both) < calls(out[n-1])+calls(a) {
+				out[n-1] = both
+				continue
+			}
+		}
+		out = append(out, a)
+	}
+	return out, err
 }
 
 // merge makes the scans of several references those of one: of each account,

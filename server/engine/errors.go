@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -175,6 +176,9 @@ var gmsTexts = sync.OnceValue(func() []*regexp.Regexp {
 	return out
 })
 
+// spelledOut is an error of MySQL's that GMS has made a text of.
+var spelledOut = regexp.MustCompile(`(?s)^(.*) \(errno (\d{4,5})\) \(sqlstate (\w{5})\)$`)
+
 // known gives the error its number where GMS gave the general one, and the
 // SQLSTATE that belongs to the number.
 func known(e *mysql.SQLError) *mysql.SQLError {
@@ -187,6 +191,10 @@ func known(e *mysql.SQLError) *mysql.SQLError {
 	if strings.HasPrefix(e.Message, "panic recovered") { // GMS's guard; the rest is a stack
 		first, _, _ := strings.Cut(e.Message, "\n")
 		return mysql.NewSQLError(mysql.ERInternalError, "HY000", "the statement ran into a defect: %s", strings.TrimPrefix(first, "panic recovered: "))
+	}
+	if m := spelledOut.FindStringSubmatch(e.Message); m != nil { // of the parser's door
+		n, _ := strconv.Atoi(m[2])
+		return mysql.NewSQLError(n, m[3], "%s", m[1])
 	}
 	for i, re := range gmsTexts() {
 		c := gmsErrors[i].code

@@ -310,10 +310,10 @@ func someAccounts(p *price, budget int64) (filter string, calls int64) {
 	return fmt.Sprintf("%s IN (%s)", sh.t.Account, strings.Join(chosen, ", ")), calls
 }
 
-// fetchFormat is what EXPLAIN FETCH is for the parser: EXPLAIN FORMAT=fetch.
-const fetchFormat = "fetch"
+// fetchFormat is what EXPLAIN FETCH is for the parser: EXPLAIN FORMAT=argo_fetch.
+const fetchFormat = "argo_fetch"
 
-var explainFetchWords = regexp.MustCompile(`(?is)^((?:\s|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)*(?:explain|describe|desc)\s+)fetch\b`)
+var explainFetchWords = regexp.MustCompile(`(?is)^((?:\s|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)*(?:explain|describe|desc)(?:\s|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)+)fetch\b`)
 
 // explainFetchForm spells EXPLAIN FETCH SELECT … as the parser takes it;
 // DESCRIBE fetch is a table's name.
