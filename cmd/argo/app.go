@@ -16,7 +16,6 @@ import (
 	"argo/automation"
 	automationall "argo/automation/all"
 	"argo/cache"
-	"argo/cache/parquet"
 	"argo/configs"
 	"argo/server"
 	"argo/server/columnar"
@@ -34,21 +33,29 @@ type app struct {
 	log     *slog.Logger
 	db      *sqlite.DB
 	cache   *cache.Cache
+	worker  *cache.Worker
 	runner  *automation.Runner
 	engine  *engine.Engine
 	server  *server.Server
 	actions map[string]map[string]automation.Action // by connection, by name
 	closers []func() error
+	// alone says that it lives for one statement: what is to be done in the
+	// background waits for a gateway.
+	alone bool
 }
 
 // clock is what time the gateway lives in.
 type clock struct {
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
+	// Sources that live in that time, beside those that anybody can connect.
+	Sources []tables.Source
+	// Real is the time that other machines live in too.
+	Real bool
 }
 
 func realClock() clock {
-	return clock{Now: time.Now, Sleep: func(ctx context.Context, d time.Duration) error {
+	return clock{Real: true, Now: time.Now, Sleep: func(ctx context.Context, d time.Duration) error {
 		t := time.NewTimer(d)
 		defer t.Stop()
 		select {
@@ -68,9 +75,10 @@ type connection struct {
 	actions []automation.Action
 }
 
-// openConnection opens the source of one configured connection; it makes no call.
-func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection, log *slog.Logger, c clock) (connection, error) {
-	source, ok := findSource(k.Source)
+// openConnection opens the source of one configured connection; it makes no
+// call. Without a state file its budgets are its own.
+func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection, db *sqlite.DB, log *slog.Logger, c clock) (connection, error) {
+	source, ok := findSource(k.Source, c.Sources...)
 	if !ok {
 		return connection{}, fault.New(fault.Config, "connection %s: there is no source called %q", k.Name, k.Source).
 			WithHint("argo sources lists them")
@@ -83,6 +91,9 @@ func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connect
 		Name: k.Name, Decode: k.Decode, Secret: configs.Secret,
 		Log: log.With("connection", k.Name), Now: c.Now, Sleep: c.Sleep,
 		Base: cfg.Base, Dir: dir,
+	}
+	if db != nil {
+		env.Quotas, env.Record = db.Quotas(), db.Calls().Record
 	}
 	conn, err := source.Open(ctx, env)
 	if err != nil {
@@ -100,8 +111,8 @@ func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connect
 	return out, nil
 }
 
-func findSource(name string) (tables.Source, bool) {
-	for _, s := range tablesall.Sources() {
+func findSource(name string, more ...tables.Source) (tables.Source, bool) {
+	for _, s := range append(tablesall.Sources(), more...) {
 		if s.Name == name {
 			return s, true
 		}
@@ -130,30 +141,29 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 			return nil, fault.Wrap(fault.Config, err, "the data folder cannot be made").(*fault.Error).WithHint("data_dir must be writable for the user that runs argo")
 		}
 	}
-	unlock, err := lockDir(cfg.DataDir)
+	unlock, err := lockSetup(ctx, cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, unlock)
+	defer func() { err = errors.Join(err, unlock()) }()
 	if a.db, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, "state.db")); err != nil {
 		return nil, err
 	}
 	a.closers = append(a.closers, a.db.Close)
 
-	store, err := parquet.NewStore(filepath.Join(cfg.DataDir, "segments"))
+	kept, err := a.tiers(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	a.cache, err = cache.New(cache.Options{
-		Index: a.db.Index(), Store: store, Now: c.Now, Log: log,
-		MaxBytes: int64(cfg.Cache.MaxBytes), Fingerprint: cfg.Fingerprint,
-	})
-	if err != nil {
+	if a.cache, err = cache.New(kept); err != nil {
 		return nil, err
 	}
 	a.closers = append(a.closers, func() error { a.cache.Close(); return nil })
 	if err := a.cache.Sweep(ctx); err != nil {
 		return nil, fmt.Errorf("sweep the cache after the last stop: %w", err)
+	}
+	if err := a.background(c); err != nil {
+		return nil, err
 	}
 	a.runner = automation.NewRunner(automation.RunnerOptions{
 		Ledger: a.db.Ledger(), Now: c.Now, Sleep: c.Sleep, Log: log,
@@ -175,11 +185,16 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	if err != nil {
 		return nil, err
 	}
+	tmp, done, err := ownDir(filepath.Join(dataDir, "tmp"))
+	if err != nil {
+		return nil, fault.Wrap(fault.Config, err, "the folder for temporary files cannot be made")
+	}
+	a.closers = append(a.closers, done)
 	reads := []string{filepath.Join(dataDir, "segments"), filepath.Join(dataDir, "connections")}
 	var databases []engine.Database
 	var described []system.Connection
 	for i := range cfg.Connections {
-		k, err := openConnection(ctx, cfg, &cfg.Connections[i], log, c)
+		k, err := openConnection(ctx, cfg, &cfg.Connections[i], a.db, log, c)
 		if err != nil {
 			return nil, err
 		}
@@ -188,9 +203,12 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		}
 		reads = append(reads, k.conn.Reads...)
 		wrapped := make([]tables.Table, len(k.conn.Tables))
+		if err := refresh(k.conn.Tables, &cfg.Connections[i]); err != nil {
+			return nil, err
+		}
 		for j, t := range k.conn.Tables {
 			if t.Files == nil {
-				t = a.cache.Wrap(k.name, t)
+				t = a.worker.Serve(k.name, a.cache.Wrap(k.name, t))
 			}
 			wrapped[j] = t
 		}
@@ -203,7 +221,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 
 	duck, err := columnar.Open(columnar.Options{
-		Dir: filepath.Join(dataDir, "tmp"), ReadDirs: reads, MemoryLimit: int64(cfg.Engine.MemoryLimit),
+		Dir: tmp, ReadDirs: reads, MemoryLimit: int64(cfg.Engine.MemoryLimit),
 		MaxTemp: int64(cfg.Engine.MaxTempBytes), Threads: cfg.Engine.Threads,
 	})
 	if err != nil {
@@ -227,7 +245,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	})
 	a.engine, err = engine.New(engine.Options{
 		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
-		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution),
+		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution), MaxCalls: cfg.Engine.MaxCalls,
 		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
 	})
 	if err != nil {
@@ -249,6 +267,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	if cfg.TLS.Required != nil {
 		require = *cfg.TLS.Required
 	}
+	a.alone = len(guests) > 0
 	a.server, err = server.New(server.Options{Engine: a.engine, Listener: listener, Users: users, TLS: tlsConfig, RequireTLS: require, Log: log})
 	return a, err
 }
@@ -282,6 +301,17 @@ func (a *app) serve(ctx context.Context) error {
 			a.log.Error("open runs could not be finished", "err", err)
 		}
 	}()
+	if !a.alone {
+		wg.Add(2)
+		go func() {
+			defer wg.Done()
+			a.worker.Run(ctx)
+		}()
+		go func() {
+			defer wg.Done()
+			a.histories(ctx)
+		}()
+	}
 	err := a.server.Serve(ctx)
 	cancel()
 	wg.Wait()

@@ -71,7 +71,7 @@ themselves tables, in the database argo.`,
 		SilenceErrors: true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), sourcesCommand(), versionCommand())
+	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), sourcesCommand(), benchCommand(), versionCommand())
 	return c
 }
 
