@@ -28,7 +28,7 @@ type Trace struct {
 
 // Cost is a snapshot of a Trace.
 type Cost struct {
-	Calls       int64 // HTTP requests sent to sources
+	Calls       int64 // HTTP requests sent to sources; those for a token, which no budget counts, are none
 	RowsFetched int64
 	Bytes       int64 // of replies
 	CellsCached int64
@@ -79,7 +79,7 @@ func (t *Trace) do(f func()) {
 	f()
 }
 
-// Call counts one HTTP request.
+// Call counts one HTTP request for data or a change.
 func (t *Trace) Call() { t.do(func() { t.calls++ }) }
 
 // Fetched counts rows and bytes that arrived from a source.

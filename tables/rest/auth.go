@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"argo/tables"
 	"argo/tables/fault"
 
 	"golang.org/x/oauth2"
@@ -135,7 +134,6 @@ func (o *OAuth) exchange(ctx context.Context) (*oauth2.Token, error) {
 	h := NewHTTP(o.HTTP)
 	h.Timeout = 30 * time.Second
 	for attempt := 1; ; attempt++ {
-		tables.TraceOf(ctx).Call()
 		t, err := config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, h), &oauth2.Token{RefreshToken: o.RefreshToken}).Token()
 		if err == nil {
 			return t, nil

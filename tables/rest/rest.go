@@ -5,7 +5,7 @@
 // *fault.Error that a person can read. In between it renews the credential
 // once, repeats what may be repeated, waits when the source says so (but never
 // for hours: a long wait comes back as fault.Throttled with RetryAfter), and
-// counts every request in the statement's tables.Trace. A reply that was cut
+// counts every request but one for a token in the statement's tables.Trace. A reply that was cut
 // is an error and never a short answer. No secret reaches an error or a log.
 //
 // It knows no channel: what an error means is the source's Classify.

@@ -164,7 +164,7 @@ func TestSimFaults(t *testing.T) {
 		calls int64
 		kind  fault.Kind
 	}{
-		{"googleads 401 times=1", 3, ""}, // the call, a new token, the call
+		{"googleads 401 times=1", 2, ""}, // the call and, with a new token, which is none, the call again
 		{"googleads 429 nth=1 retry=12s", 2, ""},
 		{"googleads 429 nth=1 retry=20h", 1, fault.Throttled},
 		{"googleads 500 nth=1", 2, ""},
