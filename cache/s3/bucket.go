@@ -216,8 +216,10 @@ func (b *Bucket) judge(ctx context.Context, key string, err error) (_ error, aga
 			WithHint("make it, or correct cache.s3: {bucket: …, endpoint: …, region: …}"), false
 	case status == http.StatusNotFound || code == "NoSuchKey":
 		return fmt.Errorf("%s%s: %w", what, key, fs.ErrNotExist), false
-	case status == http.StatusPreconditionFailed || status == http.StatusConflict:
+	case status == http.StatusPreconditionFailed || code == "ConditionalRequestConflict":
 		return errLost, false
+	case status == http.StatusConflict: // OperationAborted and the like
+		return fault.Wrap(fault.Unavailable, err, "S3 is busy with the same object at %s", what), true
 	case code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch" || code == "ExpiredToken" || status == http.StatusUnauthorized:
 		return fault.New(fault.Auth, "S3 refuses the credentials for %s: %s", what, code).
 			WithHint("check cache.s3: {access_key: …, secret_key: …}, or the AWS credentials of the machine"), false

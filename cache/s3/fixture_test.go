@@ -24,8 +24,9 @@ var (
 	_ Disk        = (*parquet.Store)(nil)
 )
 
-// instantly waits for nothing.
+// instantly waits for nothing, and briefly hardly.
 func instantly(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+func briefly(ctx context.Context, d time.Duration) error   { return sleep(ctx, min(d, 10*time.Millisecond)) }
 
 func server(t testing.TB) *s3test.Server {
 	t.Helper()
@@ -41,7 +42,7 @@ func options(s *s3test.Server) Options {
 		AccessKey: s3test.Access, SecretKey: s3test.Secret, Sleep: instantly}
 	if url := os.Getenv("ARGO_TEST_S3"); url != "" {
 		o.Endpoint, o.AccessKey, o.SecretKey = url, os.Getenv("ARGO_TEST_S3_KEY"), os.Getenv("ARGO_TEST_S3_SECRET")
-		o.Bucket, o.Prefix, o.Sleep = "argo", "test-"+rand.Text(), nil
+		o.Bucket, o.Prefix, o.Sleep = "argo", "test-"+rand.Text(), briefly
 	}
 	return o
 }
