@@ -114,6 +114,8 @@ type WorkerOptions struct {
 	Nightly func(ctx context.Context) error
 	// Night is the hour of UTC in which the night's work begins.
 	Night int
+	// NoWarming: what is asked for regularly is not read ahead.
+	NoWarming bool
 }
 
 const (
@@ -223,7 +225,7 @@ func (w *Worker) Serve(source string, t tables.Table) tables.Table {
 	files := t.Files
 	t.Files = func(ctx context.Context, s tables.Scan) ([]tables.File, func(), error) {
 		list, release, err := files(ctx, s)
-		if err == nil {
+		if err == nil && !w.o.NoWarming {
 			if zone, err := w.o.Cache.calendar(ctx, source, t, s.Account); err == nil { // it is remembered: files has asked for it
 				w.habits.asked(ctx, source, s, w.o.Cache.o.Now().In(zone))
 			}
@@ -430,18 +432,26 @@ func (w *Worker) nudge() {
 // Run works until ctx ends.
 func (w *Worker) Run(ctx context.Context) {
 	w.habits.recall(ctx, w)
+	// What another process has queued is looked for by the wall clock: a
+	// simulated one is not held up by somebody who looks every two seconds.
+	looks := time.NewTicker(look)
+	defer looks.Stop()
 	for ctx.Err() == nil {
 		next := w.round(ctx)
 		pause, stop := context.WithCancel(ctx)
+		woken := make(chan struct{})
 		go func() {
+			defer close(woken)
 			select {
 			case <-w.wake:
-				stop()
+			case <-looks.C:
 			case <-pause.Done():
 			}
+			stop()
 		}()
 		_ = w.o.Sleep(pause, next)
 		stop()
+		<-woken
 	}
 	w.habits.save(context.WithoutCancel(ctx), w)
 }
@@ -476,7 +486,7 @@ func (w *Worker) Work(ctx context.Context) error {
 func (w *Worker) round(ctx context.Context) (next time.Duration) {
 	now := w.now()
 	w.nightly(ctx, now)
-	next = min(look, max(0, w.habits.due(ctx, w, now)))
+	next = w.habits.due(ctx, w, now)
 	for _, lane := range []struct {
 		quick bool
 		kinds []string

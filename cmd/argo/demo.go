@@ -81,6 +81,16 @@ func (d *demoFlags) run(ctx context.Context, stdout io.Writer, chosen bool) (err
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
+	// The simulated world is one process's, other than the data folder in it.
+	unlock, err := tryLock(filepath.Join(dir, "lock"))
+	if errors.Is(err, errTaken) {
+		return fault.New(fault.Config, "another argo demo runs in %s", dir).
+			WithHint("ask that one: argo query 'SELECT 1'; or give this one another --dir")
+	}
+	if err != nil {
+		return fault.Wrap(fault.Config, err, "the folder of the demo cannot be locked")
+	}
+	defer unlock()
 	l, err := listen(d.listen, chosen)
 	if err != nil {
 		return err

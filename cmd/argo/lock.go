@@ -1,30 +1,82 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"argo/tables/fault"
 )
 
-// lockDir makes this process the only gateway on a data folder. The lock ends
-// with the process, however it ends.
-func lockDir(dir string) (unlock func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+// Locks end with the process that holds them, however it ends. They keep
+// processes on one data folder apart where they have to be: while the folder is
+// set up, and in what is one process's own.
+
+// errTaken says that another process holds a lock.
+var errTaken = errors.New("another process holds the lock")
+
+// tryLock takes a file for this process, which it makes where there is none.
+func tryLock(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fault.Wrap(fault.Config, err, "the data folder cannot be locked")
+		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fault.New(fault.Config, "another argo runs on the data folder %s", dir).
-			WithHint("ask that one (argo query --server HOST:PORT), stop it, or give this one another data_dir")
-	}
-	if err != nil {
-		f.Close()
-		return nil, fault.Wrap(fault.Config, err, "the data folder cannot be locked")
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errTaken
+		}
+		return nil, err
 	}
 	return f.Close, nil
+}
+
+// lockSetup waits until no other process sets the data folder up: makes its
+// certificate, its state file, clears what dead ones left.
+func lockSetup(ctx context.Context, dir string) (unlock func() error, err error) {
+	for {
+		unlock, err := tryLock(filepath.Join(dir, "lock"))
+		if err == nil {
+			return unlock, nil
+		}
+		if !errors.Is(err, errTaken) {
+			return nil, fault.Wrap(fault.Config, err, "the data folder cannot be locked")
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// ownDir makes a folder in parent that is this process's alone, and removes
+// those of processes that are gone. The caller holds lockSetup.
+func ownDir(parent string) (dir string, done func() error, err error) {
+	old, err := os.ReadDir(parent)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, e := range old {
+		path := filepath.Join(parent, e.Name())
+		if e.IsDir() {
+			unlock, err := tryLock(filepath.Join(path, "lock"))
+			if err != nil {
+				continue // its process lives
+			}
+			_ = unlock()
+		}
+		_ = os.RemoveAll(path) // what stays is tried again by the next
+	}
+	if dir, err = os.MkdirTemp(parent, ""); err != nil {
+		return "", nil, err
+	}
+	unlock, err := tryLock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", nil, err
+	}
+	return dir, func() error { return errors.Join(os.RemoveAll(dir), unlock()) }, nil
 }
