@@ -57,7 +57,7 @@ var (
 )
 
 // asMeant mends what the front makes of a statement: names that it takes for
-// another's (meant), HAVING over several tables (havingApart), the names of
+// another's (meant), aggregates that it cannot place (apart), the names of
 // columns whose expression typedLiterals has rewritten, and CAST(x AS CHAR(n)) of
 // a text, which it drops since both are text: LEFT in it cuts all the same.
 func (e *Engine) asMeant(ctx context.Context, s ast.Statement) error {
@@ -67,7 +67,7 @@ func (e *Engine) asMeant(ctx context.Context, s ast.Statement) error {
 			if err := e.meant(ctx, n); err != nil {
 				return false, err
 			}
-			havingApart(n)
+			apart(n)
 		case *ast.AliasedExpr:
 			n.InputExpression = rewritten.ReplaceAllString(n.InputExpression, "$1")
 		case *ast.ConvertExpr:

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dolthub/go-mysql-server/sql"
@@ -55,7 +56,9 @@ func (e *Engine) meant(ctx context.Context, s *ast.Select) error {
 		}
 		switch {
 		case tables[name] > 1:
-			s.GroupBy[i] = x
+			if x = clone(x); x != nil {
+				s.GroupBy[i] = x
+			}
 		case tables[name] == 1 && fullGroupBy(ctx) && !texts[ast.String(x)]:
 			for _, used := range freeColumns(x) {
 				if !grouped[used.Name.Lowered()] {
@@ -64,18 +67,39 @@ func (e *Engine) meant(ctx context.Context, s *ast.Select) error {
 			}
 		}
 	}
-	if s.Having == nil || !movable(s.Having.Expr) {
+	if s.Having == nil {
 		return nil
 	}
 	for _, c := range freeColumns(s.Having.Expr) {
 		name := c.Name.Lowered()
 		x := aliases[name]
-		if x == nil || !c.Qualifier.IsEmpty() || grouped[name] || known && tables[name] == 0 || len(aggregates(x)) == 0 || !movable(x) {
+		if x == nil || !c.Qualifier.IsEmpty() || grouped[name] || known && tables[name] == 0 || len(aggregates(x)) == 0 || !movable(x) || !movable(s.Having.Expr) {
 			continue
 		}
 		if !slices.ContainsFunc(freeColumns(x), func(c *ast.ColName) bool { return aliases[c.Name.Lowered()] != nil }) {
-			s.Having.Expr = ast.ReplaceExpr(s.Having.Expr, c, x)
+			if x = clone(x); x != nil {
+				s.Having.Expr = ast.ReplaceExpr(s.Having.Expr, c, x)
+			}
 		}
+	}
+	for _, o := range s.OrderBy { // beside HAVING, GMS takes the column again
+		if c, ok := o.Expr.(*ast.ColName); ok && c.Qualifier.IsEmpty() && position[c.Name.Lowered()] > 0 {
+			o.Expr = ast.NewIntVal([]byte(strconv.Itoa(position[c.Name.Lowered()])))
+		}
+	}
+	return nil
+}
+
+// clone is a copy, which may be changed without the original; nil where the
+// expression's text is not one.
+func clone(e ast.Expr) ast.Expr {
+	parsed, err := ast.Parse("SELECT " + ast.String(e))
+	s, ok := parsed.(*ast.Select)
+	if err != nil || !ok || len(s.SelectExprs) != 1 {
+		return nil
+	}
+	if a, ok := s.SelectExprs[0].(*ast.AliasedExpr); ok {
+		return a.Expr
 	}
 	return nil
 }
@@ -92,7 +116,7 @@ func freeColumns(e ast.Expr) (names []*ast.ColName) {
 		case *ast.Subquery, *ast.GroupConcatExpr:
 			return false, nil
 		case *ast.FuncExpr:
-			return !n.IsAggregate(), nil
+			return n.Over != nil || !n.IsAggregate(), nil
 		case *ast.ColName:
 			names = append(names, n)
 		}
@@ -103,19 +127,7 @@ func freeColumns(e ast.Expr) (names []*ast.ColName) {
 
 // movable says that an expression has no subquery and no window, whose names
 // mean something else in another place.
-func movable(e ast.SQLNode) bool {
-	ok := true
-	_ = ast.Walk(func(node ast.SQLNode) (bool, error) { // the visitor never fails
-		switch n := node.(type) {
-		case *ast.Subquery:
-			ok = false
-		case *ast.FuncExpr:
-			ok = ok && n.Over == nil
-		}
-		return ok, nil
-	}, e)
-	return ok
-}
+func movable(e ast.SQLNode) bool { return !windowed(e) && !nested(e) }
 
 // tablesWith counts the tables of a FROM that have a column, by its name in
 // lower case; known is false where the columns of one cannot be told.

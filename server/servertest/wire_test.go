@@ -205,6 +205,8 @@ func TestStatements(t *testing.T) {
 		{"SELECT account, COUNT(*) AS id FROM all_kinds GROUP BY account HAVING id > 1 ORDER BY 1", "1|2\n2|2"},
 		{"SELECT a.w, COUNT(*) FROM one.all_kinds a JOIN two.all_kinds b ON a.id = b.id GROUP BY a.w HAVING SUM(ABS(b.id)) > 4 AND w IS NOT NULL ORDER BY MIN(b.id)", "ENABLED|4"},
 		{"SELECT CONCAT(a.w, '!') AS w, COUNT(*) FROM one.all_kinds a JOIN two.all_kinds b ON a.id = b.id AND a.account = b.account GROUP BY w ORDER BY 1", "NULL|2\nENABLED!|2"},
+		{"SELECT account, w, COUNT(*), RANK() OVER (PARTITION BY account ORDER BY MAX(id) DESC) AS r, SUM(COUNT(*)) OVER () FROM all_kinds GROUP BY account, w HAVING MAX(id) > -2 ORDER BY account, r",
+			"1|ENABLED|1|1|4\n1|NULL|1|2|4\n2|ENABLED|1|1|4\n2|NULL|1|2|4"},
 		{"SELECT id % 2 AS account, COUNT(*) FROM all_kinds GROUP BY account", "*ERROR Error 1055"},
 		{"SET @n = (SELECT COUNT(*) FROM all_kinds); SELECT @n", "4"},
 		{"SELECT COUNT(*), MAX(id) INTO @a, @b FROM all_kinds; SELECT @a, @b", "4|9007199254740993"},
