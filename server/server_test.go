@@ -132,6 +132,7 @@ func serve(t *testing.T, require bool, max int, o engine.Options) *bench {
 		{Name: "sha", Password: "geheim", Act: true},
 		{Name: "native", Password: "geheim", Auth: "mysql_native_password", Act: true},
 		{Name: "reader", Password: "geheim", Databases: []string{"lake"}},
+		{Name: "watch", Password: "geheim", Databases: []string{"ads", "argo"}},
 		{Name: "far", Password: "geheim", Host: "10.1.%"},
 	}})
 	if err != nil {

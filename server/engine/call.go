@@ -60,6 +60,9 @@ func (e *Engine) newCall(ctx *sql.Context, n *plan.Call) (sql.Node, error) {
 	}
 	action := db.action(n.Name)
 	if action == nil {
+		if p := db.own(n.Name); p != nil {
+			return e.newOwn(ctx, p, n)
+		}
 		return nil, nil
 	}
 	st := statementOf(ctx)

@@ -67,11 +67,12 @@ func (e *Engine) database(name string) *database {
 // database is a connection as GMS sees it. It is read-only: nothing here can
 // make, change or drop an object.
 type database struct {
-	name    string
-	tables  []tables.Table // sorted by name
-	actions []automation.Action
-	since   time.Time // when the catalog was built
-	now     func() time.Time
+	name       string
+	tables     []tables.Table // sorted by name
+	actions    []automation.Action
+	procedures []Procedure // of Argo's own; sorted by name
+	since      time.Time   // when the catalog was built
+	now        func() time.Time
 }
 
 var (
@@ -223,14 +224,20 @@ func (d *database) GetStoredProcedure(_ *sql.Context, name string) (sql.StoredPr
 	if a := d.action(name); a != nil {
 		return d.procedure(a), true, nil
 	}
+	if p := d.own(name); p != nil {
+		return p.details(d), true, nil
+	}
 	return sql.StoredProcedureDetails{}, false, nil
 }
 
 // GetStoredProcedures implements sql.StoredProcedureDatabase.
 func (d *database) GetStoredProcedures(*sql.Context) ([]sql.StoredProcedureDetails, error) {
-	out := make([]sql.StoredProcedureDetails, len(d.actions))
+	out := make([]sql.StoredProcedureDetails, 0, len(d.actions)+len(d.procedures))
 	for i := range d.actions {
-		out[i] = d.procedure(&d.actions[i])
+		out = append(out, d.procedure(&d.actions[i]))
+	}
+	for i := range d.procedures {
+		out = append(out, d.procedures[i].details(d))
 	}
 	return out, nil
 }
@@ -254,22 +261,31 @@ func (d *database) action(name string) *automation.Action {
 }
 
 // procedure is the action as SHOW CREATE PROCEDURE and information_schema show
-// it. A CALL never runs this body: callRule takes the statement before GMS
-// would interpret it, with the values of its arguments as they were written.
+// it.
 func (d *database) procedure(a *automation.Action) sql.StoredProcedureDetails {
-	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE PROCEDURE `%s`.`%s`(", d.name, a.Name)
-	for _, p := range a.Params {
-		fmt.Fprintf(&b, "IN `%s` %s, ", p.Name, parameterType(p.Type))
+	options := automation.Param{Name: optionsParameter, Type: tables.LongText}
+	return d.details(a.Name, a.Doc, append(slices.Clip(a.Params), options), "MODIFIES SQL DATA")
+}
+
+// details describes a procedure. A CALL never runs this body: the rule takes
+// the statement before GMS would interpret it, with the values of its arguments
+// as they were written.
+func (d *database) details(name, doc string, params []automation.Param, does string) sql.StoredProcedureDetails {
+	in := make([]string, len(params))
+	for i, p := range params {
+		in[i] = fmt.Sprintf("IN `%s` %s", p.Name, parameterType(p.Type))
 	}
-	fmt.Fprintf(&b, "IN `%s` LONGTEXT)\nCOMMENT %s\nMODIFIES SQL DATA\nSQL SECURITY INVOKER\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Argo runs this action itself'",
-		optionsParameter, quote(a.Doc))
-	return sql.StoredProcedureDetails{Name: a.Name, CreateStatement: b.String(), CreatedAt: d.since, ModifiedAt: d.since}
+	text := fmt.Sprintf("CREATE PROCEDURE `%s`.`%s`(%s)\nCOMMENT %s\n%s\nSQL SECURITY INVOKER\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Argo runs this itself'",
+		d.name, name, strings.Join(in, ", "), quote(doc), does)
+	return sql.StoredProcedureDetails{Name: name, CreateStatement: text, CreatedAt: d.since, ModifiedAt: d.since}
 }
 
 func parameterType(t tables.Type) string {
-	if t.Kind == tables.Bool {
+	switch {
+	case t.Kind == tables.Bool:
 		return "TINYINT"
+	case t == tables.LongText:
+		return "LONGTEXT"
 	}
 	return t.String()
 }

@@ -49,11 +49,13 @@ const DefaultVersion = "8.0.46"
 type Options struct {
 	Databases []Database
 	// System are the tables of the database argo.
-	System   []tables.Table
-	Columnar Columnar
-	Runner   Runner           // nil where no database has actions
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: discards
+	System []tables.Table
+	// Procedures of the database argo.
+	Procedures []Procedure
+	Columnar   Columnar
+	Runner     Runner           // nil where no database has actions
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: discards
 	// Statements, where non-nil, is given every statement that touched an Argo
 	// table or called an action, after it has ended.
 	Statements StatementLog
@@ -61,8 +63,10 @@ type Options struct {
 	Parallel int
 	// MaxExecution is the default of max_execution_time; 0: no limit.
 	MaxExecution time.Duration
-	// MaxCalls is the default of argo_max_calls; 0: no limit.
+	// MaxCalls and MaxAge are the defaults of argo_max_calls and argo_max_age;
+	// 0: no limit, and each table's own rules.
 	MaxCalls int
+	MaxAge   time.Duration
 	// MaxConcurrent is how many statements run in DuckDB at once, the others
 	// wait; 0: no limit.
 	MaxConcurrent int
@@ -117,6 +121,10 @@ func New(o Options) (*Engine, error) {
 		db, err := newDatabase(d, o.Now)
 		if err != nil {
 			return nil, err
+		}
+		if d.Name == SystemDatabase {
+			db.procedures = slices.Clone(o.Procedures)
+			slices.SortFunc(db.procedures, func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
 		}
 		e.databases = append(e.databases, db)
 	}

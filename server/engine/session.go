@@ -165,11 +165,19 @@ func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sq
 		s.cipher, s.tls = w.Cipher()
 	}
 	sctx := sql.NewContext(ctx, sql.WithSession(s))
-	for name, n := range map[string]int64{"max_execution_time": e.o.MaxExecution.Milliseconds(), maxCallsVariable: int64(e.o.MaxCalls)} {
-		if n > 0 {
-			if err := s.SetSessionVariable(sctx, name, n); err != nil {
-				return nil, fmt.Errorf("set %s: %w", name, err)
-			}
+	defaults := map[string]any{}
+	if e.o.MaxExecution > 0 {
+		defaults["max_execution_time"] = e.o.MaxExecution.Milliseconds()
+	}
+	if e.o.MaxCalls > 0 {
+		defaults[maxCallsVariable] = int64(e.o.MaxCalls)
+	}
+	if e.o.MaxAge > 0 {
+		defaults[maxAgeVariable] = e.o.MaxAge.String()
+	}
+	for name, v := range defaults {
+		if err := s.SetSessionVariable(sctx, name, v); err != nil {
+			return nil, fmt.Errorf("set %s: %w", name, err)
 		}
 	}
 	return s, nil
@@ -211,7 +219,7 @@ func (e *Engine) grant(who *Identity) {
 			continue
 		}
 		privileges.AddDatabase(d.name, sql.PrivilegeType_Select, sql.PrivilegeType_ShowView)
-		if who.Act {
+		if who.Act || d.name == SystemDatabase && len(d.procedures) > 0 {
 			// CREATE ROUTINE is what GMS asks of one who lists routines; a
 			// database takes none.
 			privileges.AddDatabase(d.name, sql.PrivilegeType_Execute, sql.PrivilegeType_CreateRoutine)
