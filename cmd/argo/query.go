@@ -26,6 +26,7 @@ type queryFlags struct {
 	server, user, password, database, config string
 	output, file                             string
 	maxRows                                  int
+	explainFetch                             bool
 }
 
 func queryCommand() *cobra.Command {
@@ -40,9 +41,11 @@ folder is the configuration's, so that what is fetched stays cached.
 
 The password is a reference, never the password itself: env:NAME, file:PATH or
 aws-sm:NAME; without it ARGO_PASSWORD is used, or the terminal is asked.
-A statement "-" is read from standard input.`,
+A statement "-" is read from standard input. With --explain-fetch it is not run:
+what it would take from its sources is printed, and no call is made.`,
 		Example: `  argo query 'SELECT * FROM argo.connections'
   argo query --server db:3306 --user kim --output csv 'SELECT ...' > cost.csv
+  argo query --explain-fetch 'SELECT * FROM google_ads.ad_performance'
   argo query --config argo.yaml --output parquet --file cost.parquet 'SELECT ...'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -53,6 +56,9 @@ A statement "-" is read from standard input.`,
 					return err
 				}
 				text = string(b)
+			}
+			if q.explainFetch {
+				text = "EXPLAIN FETCH " + text
 			}
 			return q.run(c.Context(), c.OutOrStdout(), text)
 		},
@@ -66,6 +72,7 @@ A statement "-" is read from standard input.`,
 	f.StringVarP(&q.output, "output", "o", "table", "table, csv, json or parquet")
 	f.StringVarP(&q.file, "file", "f", "", "write to `FILE` instead of standard output")
 	f.IntVar(&q.maxRows, "max-rows", 0, "stop after `N` rows; 0: all")
+	f.BoolVar(&q.explainFetch, "explain-fetch", false, "print what the statement would take from its sources, without running it")
 	c.MarkFlagsMutuallyExclusive("config", "server")
 	return c
 }
