@@ -235,7 +235,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	sys := system.Tables(system.Options{
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
-		Segments: a.db.Index().All, Accounts: a.cache.Accounts,
+		Segments: kept.Index.All, Accounts: a.cache.Accounts,
 		Queries: a.db.Statements().Recent, MayRead: engine.MayRead,
 		Status: func(name string) (string, string, time.Time) { return a.engine.Status(name) },
 		User: func(ctx context.Context) (string, bool) {
@@ -246,6 +246,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	a.engine, err = engine.New(engine.Options{
 		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
 		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution), MaxCalls: cfg.Engine.MaxCalls,
+		MaxAge: time.Duration(cfg.Engine.MaxAge), Procedures: engine.Jobs(a.worker),
 		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
 	})
 	if err != nil {

@@ -36,23 +36,15 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 	if k.S3 == nil {
 		return o, nil
 	}
-	keys := [2]string{}
-	for i, ref := range []string{k.S3.AccessKey, k.S3.SecretKey} {
-		if ref == "" {
-			continue
-		}
-		if keys[i], err = configs.Secret(ctx, ref); err != nil {
-			return o, err
-		}
-	}
-	bucket, err := s3.Open(ctx, s3.Options{
-		Bucket: k.S3.Bucket, Prefix: k.S3.Prefix, Endpoint: k.S3.Endpoint, Region: k.S3.Region, PathStyle: k.S3.PathStyle,
-		AccessKey: keys[0], SecretKey: keys[1], SSE: k.S3.SSE, KMSKeyID: k.S3.KMSKeyID, Now: c.Now, Sleep: c.Sleep,
-	})
+	bucket, err := openBucket(ctx, k.S3, c)
 	if err != nil {
 		return o, err
 	}
-	index, err := s3.NewIndex(bucket, s3.IndexOptions{Trust: 2 * time.Second, ServerClock: c.Real, KeepGone: time.Duration(k.History.Keep), Log: a.log})
+	trust := time.Duration(0) // no moment passes in simulated time until something waits for it
+	if c.Real {
+		trust = time.Second
+	}
+	index, err := s3.NewIndex(bucket, s3.IndexOptions{Trust: trust, ServerClock: c.Real, KeepGone: time.Duration(k.History.Keep), Log: a.log})
 	if err != nil {
 		return o, err
 	}

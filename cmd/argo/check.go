@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +33,9 @@ func checkCommand() *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Say what of a configuration works, what does not, and what to do",
 		Long: `Read a configuration, resolve its secrets and open every connection once. One
-row is printed for each user and connection. The exit status is 0 where all of
-it works and 1 where anything does not.`,
+row is printed for each user and connection, and one for the bucket of cache.s3,
+where an object is written, read and removed again and conditions of writes are
+tried. The exit status is 0 where all of it works and 1 where anything does not.`,
 		Example: "  argo check --config argo.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -65,26 +67,34 @@ func check(ctx context.Context, cfg *configs.Config, timeout time.Duration) []fi
 		users[i] = found("user "+u.Name, "password can be read", err)
 	}
 	conns := make([]finding, len(cfg.Connections))
+	var bucket []finding
+	if cfg.Cache.S3 != nil {
+		bucket = make([]finding, 1)
+	}
 	stop := spinner("checking " + plural(len(conns), "connection"))
 	defer stop()
 	var wg sync.WaitGroup
-	for i := range cfg.Connections {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+	try := func(into *finding, name string, look func(ctx context.Context) (string, error)) {
+		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			k := &cfg.Connections[i]
-			line, err := checkConnection(ctx, cfg, k)
+			line, err := look(ctx)
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = fault.New(fault.Timeout, "no answer within %s", timeout).
 					WithHint("is the address right and reachable from here? --timeout waits longer")
 			}
-			conns[i] = found(k.Name, line, err)
-		}()
+			*into = found(name, line, err)
+		})
+	}
+	for i := range bucket {
+		try(&bucket[i], "cache.s3", func(ctx context.Context) (string, error) { return checkBucket(ctx, cfg.Cache.S3) })
+	}
+	for i := range cfg.Connections {
+		k := &cfg.Connections[i]
+		try(&conns[i], k.Name, func(ctx context.Context) (string, error) { return checkConnection(ctx, cfg, k) })
 	}
 	wg.Wait()
-	return append(users, conns...)
+	return slices.Concat(users, bucket, conns)
 }
 
 func checkConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection) (string, error) {
