@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -30,15 +32,21 @@ func TestTwoNodesOneBucket(t *testing.T) {
 	if err := v.addMarket("2026-01-01", google, tracker); err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"access": s3test.Access, "secret": s3test.Secret} {
+	// A real server, where the environment names one, has a bucket called argo.
+	url, access, secret, sse := server.URL, s3test.Access, s3test.Secret, "AES256"
+	if real := os.Getenv("ARGO_TEST_S3"); real != "" {
+		url, access, secret, sse = real, os.Getenv("ARGO_TEST_S3_KEY"), os.Getenv("ARGO_TEST_S3_SECRET"), ""
+	}
+	for name, value := range map[string]string{"access": access, "secret": secret} {
 		if err := writeFile(v.b.dir+"/s3-"+name, []byte(value)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	prefix := rand.Text()
 	begin := func(name string) *node {
 		t.Helper()
-		config, err := v.configure(name, name, fmt.Sprintf(`cache: {warm: false, s3: {bucket: argo, prefix: cache, region: us-east-1, endpoint: "%s", path_style: true,
-			access_key: "file:%[2]s/s3-access", secret_key: "file:%[2]s/s3-secret", sse: AES256}}`, server.URL, v.b.dir))
+		config, err := v.configure(name, name, fmt.Sprintf(`cache: {warm: false, s3: {bucket: argo, prefix: "%s", region: us-east-1, endpoint: "%s", path_style: true,
+			access_key: "file:%[3]s/s3-access", secret_key: "file:%[3]s/s3-secret", sse: "%s"}}`, prefix, url, v.b.dir, sse))
 		if err != nil {
 			t.Fatal(err)
 		}
