@@ -235,8 +235,10 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	sys := system.Tables(system.Options{
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
-		Segments: kept.Index.All, Accounts: a.cache.Accounts,
-		Queries: a.db.Statements().Recent, MayRead: engine.MayRead,
+		Segments: kept.Index.All, Accounts: a.cache.Accounts, Coverage: a.worker.Coverage,
+		Restatements: a.cache.Restatements, Reconcile: a.cache.Reconcile, Jobs: a.worker.List,
+		Queries: a.db.Statements().Recent, Fetches: a.db.Calls().Recent,
+		LastSources: engine.LastSources, MayRead: engine.MayRead,
 		Status: func(name string) (string, string, time.Time) { return a.engine.Status(name) },
 		User: func(ctx context.Context) (string, bool) {
 			r, ok := engine.UserOf(ctx)
@@ -246,7 +248,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	a.engine, err = engine.New(engine.Options{
 		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
 		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution), MaxCalls: cfg.Engine.MaxCalls,
-		MaxAge: time.Duration(cfg.Engine.MaxAge), Procedures: engine.Jobs(a.worker),
+		MaxAge: time.Duration(cfg.Engine.MaxAge), Strict: cfg.Engine.Strict, Procedures: engine.Jobs(a.worker),
 		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
 	})
 	if err != nil {

@@ -63,10 +63,11 @@ type Options struct {
 	Parallel int
 	// MaxExecution is the default of max_execution_time; 0: no limit.
 	MaxExecution time.Duration
-	// MaxCalls and MaxAge are the defaults of argo_max_calls and argo_max_age;
-	// 0: no limit, and each table's own rules.
+	// MaxCalls, MaxAge and Strict are the defaults of argo_max_calls, argo_max_age
+	// and argo_strict; 0: no limit, and each table's own rules.
 	MaxCalls int
 	MaxAge   time.Duration
+	Strict   bool
 	// MaxConcurrent is how many statements run in DuckDB at once, the others
 	// wait; 0: no limit.
 	MaxConcurrent int

@@ -175,6 +175,9 @@ func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sq
 	if e.o.MaxAge > 0 {
 		defaults[maxAgeVariable] = e.o.MaxAge.String()
 	}
+	if e.o.Strict {
+		defaults[strictVariable] = int8(1)
+	}
 	for name, v := range defaults {
 		if err := s.SetSessionVariable(sctx, name, v); err != nil {
 			return nil, fmt.Errorf("set %s: %w", name, err)

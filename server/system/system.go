@@ -36,7 +36,17 @@ type Options struct {
 	// Queries gives the newest first.
 	Queries func(ctx context.Context, limit int) ([]tables.Statement, error)
 	Ledger  automation.Ledger
-	Now     func() time.Time
+	// Coverage, Restatements and Reconcile give what a filter wants of the cache.
+	Coverage     func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Cell, error]
+	Restatements func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Restatement, error]
+	Reconcile    func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Reconciliation, error]
+	// Fetches gives the calls that began in a range of time, the newest first.
+	Fetches func(ctx context.Context, from, to time.Time) iter.Seq2[tables.Call, error]
+	Jobs    func(ctx context.Context) ([]cache.Job, error)
+	// LastSources is what the session's last statement got of each account.
+	LastSources func(ctx context.Context) []tables.Outcome
+	Costs       func(ctx context.Context, source, table string) cache.Costs
+	Now         func() time.Time
 	// MayRead says whether the user behind ctx may read a database; nil: no.
 	MayRead func(ctx context.Context, database string) bool
 	// User names the user behind ctx and says whether he may read every
@@ -56,7 +66,9 @@ func Tables(o Options) []tables.Table {
 		o.User = func(context.Context) (string, bool) { return "", false }
 	}
 	return []tables.Table{
-		o.sources(), o.connections(), o.tables(), o.columns(), o.accounts(), o.segments(), o.queries(),
+		o.sources(), o.connections(), o.tables(), o.columns(), o.accounts(),
+		o.segments(), o.coverage(), o.restatements(), o.reconcile(), o.costs(),
+		o.queries(), o.lastSources(), o.fetches(), o.jobs(),
 		o.runs(), o.events(), o.procedures(), o.parameters(),
 	}
 }
@@ -69,8 +81,9 @@ type column[T any] struct {
 	get  func(T) any
 }
 
-// sheet makes a table of what list gives.
-func sheet[T any](name, doc string, key []string, list func(ctx context.Context) iter.Seq2[T, error], columns ...column[T]) tables.Table {
+// sheet makes a table of what list gives, which may be asked for less than all
+// by what a statement says of the columns that pushed names.
+func sheet[T any](name, doc string, key []string, list func(ctx context.Context, where tables.Predicate) iter.Seq2[T, error], columns ...column[T]) tables.Table {
 	t := tables.Table{Name: name, Doc: doc, Key: key}
 	place := map[string]int{}
 	for i, c := range columns {
@@ -92,7 +105,7 @@ func sheet[T any](name, doc string, key []string, list func(ctx context.Context)
 				}
 				get[i] = columns[k].get
 			}
-			for v, err := range list(ctx) {
+			for v, err := range list(ctx, s.Where) {
 				if err != nil {
 					yield(nil, err)
 					return
@@ -110,9 +123,17 @@ func sheet[T any](name, doc string, key []string, list func(ctx context.Context)
 	return t
 }
 
+// pushed says that a table's rows can be found by columns.
+func pushed(t tables.Table, names ...string) tables.Table {
+	for _, name := range names {
+		t.Lookup(name).Push = true
+	}
+	return t
+}
+
 // each gives the values of a slice that f makes.
-func each[T any](f func(ctx context.Context) ([]T, error)) func(ctx context.Context) iter.Seq2[T, error] {
-	return func(ctx context.Context) iter.Seq2[T, error] {
+func each[T any](f func(ctx context.Context) ([]T, error)) func(ctx context.Context, where tables.Predicate) iter.Seq2[T, error] {
+	return func(ctx context.Context, _ tables.Predicate) iter.Seq2[T, error] {
 		return func(yield func(T, error) bool) {
 			list, err := f(ctx)
 			if err != nil {

@@ -2,7 +2,9 @@ package system_test
 
 import (
 	"context"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,10 @@ import (
 	"argo/cache"
 	"argo/server/system"
 	"argo/tables"
+	"argo/tables/fault"
 	"argo/tables/tabletest"
+
+	"github.com/cockroachdb/apd/v3"
 )
 
 var at = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
@@ -58,6 +63,76 @@ func options() system.Options {
 		Queries: func(context.Context, int) ([]tables.Statement, error) {
 			return []tables.Statement{{ID: "Q2", At: at, User: "anna@10.0.0.1", Text: "SELECT 1"}, {ID: "Q1", At: at, User: "bert@10.0.0.1", Text: "SELECT 'secret'"}}, nil
 		},
+		Coverage: func(_ context.Context, f cache.Filter) iter.Seq2[cache.Cell, error] {
+			return func(yield func(cache.Cell, error) bool) {
+				for _, source := range []string{"ads", "closed"} {
+					if !f.Want(source, "campaigns", "1") {
+						continue
+					}
+					for d := tables.Day("2026-11-03"); d >= "2026-11-01"; d = d.Add(-1) {
+						c := cache.Cell{Source: source, Table: "campaigns", Account: "1", Day: d, State: cache.CellFresh, FetchedAt: at, Finality: cache.Final, FinalOn: "2026-12-01", Columns: 4}
+						if (f.Days.IsZero() || f.Days.Contains(d)) && !yield(c, nil) {
+							return
+						}
+					}
+				}
+			}
+		},
+		Restatements: func(_ context.Context, f cache.Filter) iter.Seq2[cache.Restatement, error] {
+			return func(yield func(cache.Restatement, error) bool) {
+				old, _, _ := apd.NewFromString("10.50")
+				new, _, _ := apd.NewFromString("12.25")
+				for _, r := range []cache.Restatement{
+					{Source: "ads", Day: "2026-11-01", Entity: `{"id":1}`, Column: "cost", Old: old, New: new, Row: cache.RowChanged},
+					{Source: "ads", Day: "2026-11-01", Column: "clicks", Old: int64(3), Row: cache.RowVanished},
+					{Source: "ads", Day: "2026-11-02", Column: "name", Old: "a", New: "b", Row: cache.RowChanged},
+					{Source: "closed", Day: "2026-11-02", Column: "name", Old: "a", New: "b", Row: cache.RowChanged},
+				} {
+					if f.Want(r.Source, r.Table, r.Account) && (f.Days.IsZero() || f.Days.Contains(r.Day)) && !yield(r, nil) {
+						return
+					}
+				}
+			}
+		},
+		Reconcile: func(_ context.Context, f cache.Filter) iter.Seq2[cache.Reconciliation, error] {
+			return func(yield func(cache.Reconciliation, error) bool) {
+				if f.Want("ads", "campaigns", "1") {
+					yield(cache.Reconciliation{Source: "ads", Table: "campaigns", Account: "1", Check: cache.Check{Column: "cost", Rows: "10.5", Source: "11", Break: true}, Difference: "-0.5"}, nil)
+				}
+			}
+		},
+		Fetches: func(_ context.Context, from, to time.Time) iter.Seq2[tables.Call, error] {
+			return func(yield func(tables.Call, error) bool) {
+				for _, c := range []tables.Call{
+					{At: at, Connection: "ads", Purpose: tables.Asking, Outcome: "ok", Status: 200, Scopes: []string{"token", "account/1"}, Statement: "Q2"},
+					{At: at.Add(-time.Hour), Connection: "ads", Purpose: tables.Backfilling, Outcome: "unavailable", Message: "no answer"},
+					{At: at, Connection: "closed", Purpose: tables.Asking, Outcome: "ok"},
+				} {
+					if !c.At.Before(from) && (to.IsZero() || !c.At.After(to)) && !yield(c, nil) {
+						return
+					}
+				}
+			}
+		},
+		Jobs: func(context.Context) ([]cache.Job, error) {
+			return []cache.Job{
+				{ID: "J3", Kind: cache.KindCompact, State: cache.Done, By: "argo"},
+				{ID: "J2", Kind: cache.KindBackfill, Source: "ads", Table: "campaigns", State: cache.Running, Cells: 9, Done: 4, Options: "{}"},
+				{ID: "J1", Kind: cache.KindBackfill, Source: "closed", Table: "x", State: cache.Failed, Error: "secret of another"},
+			}, nil
+		},
+		LastSources: func(context.Context) []tables.Outcome {
+			return []tables.Outcome{
+				{Connection: "ads", Table: "campaigns", Account: "1", State: "ok", Rows: 3, AsOf: at},
+				{Connection: "ads", Table: "campaigns", Account: "2", State: "denied", Rows: -1, Err: fault.New(fault.Denied, "no access to 2").WithHint("ask its owner")},
+			}
+		},
+		Costs: func(_ context.Context, source, table string) (c cache.Costs) {
+			if source == "ads" {
+				c = c.With(cache.Fetched{Cells: 10, Rows: 20, Bytes: 400, Columns: 2, Elapsed: time.Second})
+			}
+			return c
+		},
 		Ledger:  ledger{},
 		MayRead: func(ctx context.Context, d string) bool { return d == "ads" || ctx.Value(all{}) != nil },
 		User:    func(ctx context.Context) (string, bool) { return "anna", ctx.Value(all{}) != nil },
@@ -69,12 +144,17 @@ type all struct{}
 // rows prints the rows of a table, of some columns.
 func rows(t *testing.T, ctx context.Context, list []tables.Table, name string, columns ...string) []string {
 	t.Helper()
+	return rowsWhere(t, ctx, list, nil, name, columns...)
+}
+
+func rowsWhere(t *testing.T, ctx context.Context, list []tables.Table, where tables.Predicate, name string, columns ...string) []string {
+	t.Helper()
 	for _, table := range list {
 		if table.Name != name {
 			continue
 		}
 		out := []string{}
-		for row, err := range table.Scan(ctx, tables.Scan{Table: name, Columns: columns}) {
+		for row, err := range table.Scan(ctx, tables.Scan{Table: name, Columns: columns, Where: where}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +172,13 @@ func rows(t *testing.T, ctx context.Context, list []tables.Table, name string, c
 				case bool:
 					parts[i] = map[bool]string{true: "yes", false: "no"}[v]
 				case int64:
-					parts[i] = string(rune('0' + v))
+					parts[i] = strconv.FormatInt(v, 10)
+				case float64:
+					parts[i] = strconv.FormatFloat(v, 'f', -1, 64)
+				case *apd.Decimal:
+					parts[i] = v.Text('f')
+				default:
+					t.Fatalf("%s.%s is a %T", name, columns[i], v)
 				}
 			}
 			out = append(out, strings.Join(parts, "|"))
@@ -119,6 +205,19 @@ func TestRows(t *testing.T) {
 		{context.Background(), "accounts", []string{"id", "name", "currency", "time_zone"}, []string{"1|ads|KRW|Asia/Seoul"}},
 		{context.Background(), "segments", []string{"id", "account_id", "from_day", "row_count", "column_names"}, []string{"S1|1|NULL|3|a, b"}},
 		{everything, "segments", []string{"id", "from_day", "account_id"}, []string{"S1|NULL|1", "S2|2026-11-01|NULL"}},
+		{context.Background(), "segments", []string{"id", "quality", "parts", "retired_at", "place"}, []string{"S1|unchecked|0|NULL|S1"}},
+		{context.Background(), "coverage", []string{"database_name", "day", "state", "finality", "final_on", "columns_cached"}, []string{
+			"ads|2026-11-03|fresh|final|2026-12-01|4", "ads|2026-11-02|fresh|final|2026-12-01|4", "ads|2026-11-01|fresh|final|2026-12-01|4"}},
+		{context.Background(), "restatements", []string{"date", "entity", "metric", "old_value", "new_value", "difference", "what"}, []string{
+			`2026-11-01|{"id":1}|cost|10.50|12.25|1.750000000|changed`, "2026-11-01|NULL|clicks|3|NULL|-3.000000000|vanished", "2026-11-02|NULL|name|a|b|NULL|changed"}},
+		{context.Background(), "reconcile", []string{"metric", "state", "rows_total", "source_total", "difference"}, []string{"cost|break|10.500000000|11.000000000|-0.500000000"}},
+		{context.Background(), "costs", []string{"table_name", "fetches", "milliseconds_per_fetch", "rows_per_cell", "bytes_per_value"}, []string{"campaigns|1|1000|2|10"}},
+		{context.Background(), "last_sources", []string{"account_id", "state", "row_count", "as_of", "error", "what_to_do", "who_can_fix"}, []string{
+			"1|ok|3|2026-11-22 09:30:00|NULL|NULL|NULL", "2|denied|NULL|NULL|no access to 2|ask its owner|who administers the account at the source: access has to be granted"}},
+		{context.Background(), "fetches", []string{"started_at", "purpose", "scopes", "http_status", "outcome", "message", "statement_id"}, []string{
+			"2026-11-22 09:30:00|people|token, account/1|200|ok|NULL|Q2", "2026-11-22 08:30:00|backfill|NULL|NULL|unavailable|no answer|NULL"}},
+		{context.Background(), "jobs", []string{"job_id", "state", "cells", "cells_done"}, []string{"J2|running|9|4"}},
+		{everything, "jobs", []string{"job_id"}, []string{"J3", "J2", "J1"}},
 		{context.Background(), "queries", []string{"id", "statement"}, []string{"Q2|SELECT 1"}},
 		{everything, "queries", []string{"id"}, []string{"Q2", "Q1"}},
 		{context.Background(), "runs", []string{"run_id", "state", "before", "after", "note", "arguments"}, []string{`R2|verified|ENABLED|PAUSED|a; b|{"id":1}`}},
@@ -134,6 +233,45 @@ func TestRows(t *testing.T) {
 	for _, table := range system.Tables(system.Options{}) {
 		for range table.Scan(context.Background(), tables.Scan{}) {
 			t.Errorf("%s has a row without anything to ask", table.Name)
+		}
+	}
+}
+
+// What a statement says of days, times and names reaches whoever has the rows.
+func TestPushdown(t *testing.T) {
+	list := system.Tables(options())
+	ctx := context.WithValue(context.Background(), all{}, true)
+	for _, c := range []struct {
+		table  string
+		where  tables.Predicate
+		column string
+		want   []string
+	}{
+		{"coverage", tables.Predicate{"day": {In: []any{tables.Day("2026-11-01"), tables.Day("2026-11-01")}}, "database_name": {In: []any{"ads"}}}, "day", []string{"2026-11-01"}},
+		{"coverage", tables.Predicate{"day": {From: tables.Day("2026-11-02")}, "database_name": {In: []any{"closed"}}}, "database_name", []string{"closed", "closed"}},
+		{"coverage", tables.Predicate{"account_id": {In: []any{"7"}}}, "day", []string{}},
+		{"restatements", tables.Predicate{"date": {To: tables.Day("2026-11-01")}}, "metric", []string{"cost", "clicks"}},
+		{"fetches", tables.Predicate{"started_at": {From: at}}, "database_name", []string{"ads", "closed"}},
+		{"fetches", tables.Predicate{"started_at": {To: at.Add(-time.Minute)}}, "outcome", []string{"unavailable"}},
+		{"fetches", tables.Predicate{"started_at": {In: []any{at.Add(-time.Hour)}}}, "outcome", []string{"unavailable"}},
+		{"segments", tables.Predicate{"database_name": {In: []any{"closed"}}}, "id", []string{"S2"}},
+	} {
+		if got := rowsWhere(t, ctx, list, c.where, c.table, c.column); !slices.Equal(got, c.want) {
+			t.Errorf("%s %v: %q, not %q", c.table, c.where, got, c.want)
+		}
+	}
+}
+
+// Every column says what it means.
+func TestDocs(t *testing.T) {
+	for _, table := range system.Tables(options()) {
+		for _, c := range table.Columns {
+			if c.Doc == "" {
+				t.Errorf("%s.%s has no doc", table.Name, c.Name)
+			}
+		}
+		if table.Doc == "" {
+			t.Errorf("%s has no doc", table.Name)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (o Options) tables() tables.Table {
 			if t.Day == "" {
 				return nil
 			}
-			return int64(t.Fresh.Settled())
+			return int64(cache.Settled(t.Table))
 		}},
 		column[T]{"max_days_per_call", tables.BigInt, "Longest range of one call; NULL: no limit", func(t T) any {
 			if t.MaxDays == 0 {
@@ -120,6 +120,7 @@ func (o Options) columns() tables.Table {
 		column[T]{"type", tables.Ident, "Type in MySQL's spelling", func(c T) any { return c.Type.String() }},
 		column[T]{"unit", tables.Varchar, "Unit of the values", func(c T) any { return words(c.Unit) }},
 		column[T]{"doc", tables.LongText, "What the values mean", func(c T) any { return words(c.Doc) }},
+		column[T]{"freshness_group", tables.Ident, "Group of columns that settle at the same pace; NULL: the table's own pace", func(c T) any { return words(c.Group) }},
 		column[T]{"pushed", tables.Boolean, "The source can filter by this column", func(c T) any { return c.Push }},
 		column[T]{"additive", tables.Boolean, "SUM over rows of different keys means something", func(c T) any { return !c.NonAdditive }},
 	)
@@ -156,38 +157,6 @@ func (o Options) accounts() tables.Table {
 	)
 }
 
-func (o Options) segments() tables.Table {
-	type T = cache.Segment
-	return sheet("segments", "What is cached: each segment is one file", []string{"id"},
-		each(func(ctx context.Context) (out []T, err error) {
-			if o.Segments == nil {
-				return nil, nil
-			}
-			all, err := o.Segments(ctx)
-			if err != nil {
-				return nil, err
-			}
-			for _, s := range all {
-				if o.MayRead(ctx, s.Source) {
-					out = append(out, s)
-				}
-			}
-			return out, nil
-		}),
-		column[T]{"id", tables.Ident, "Id of the segment", func(s T) any { return s.ID }},
-		column[T]{"database_name", tables.Ident, "Name of the connection", func(s T) any { return s.Source }},
-		column[T]{"table_name", tables.Ident, "Name of the table", func(s T) any { return s.Table }},
-		column[T]{"account_id", tables.Ident, "Account; NULL for a table without accounts", func(s T) any { return words(s.Account) }},
-		column[T]{"from_day", tables.DateType, "First day", func(s T) any { return day(s.Days.From) }},
-		column[T]{"to_day", tables.DateType, "Last day", func(s T) any { return day(s.Days.To) }},
-		column[T]{"column_names", tables.LongText, "Columns that it holds", func(s T) any { return strings.Join(s.Columns, ", ") }},
-		column[T]{"row_count", tables.BigInt, "How many rows it holds", func(s T) any { return s.Rows }},
-		column[T]{"bytes", tables.BigInt, "Size of its file in bytes", func(s T) any { return s.Bytes }},
-		column[T]{"fetched_at", tables.Timestamp, "When the source was read (UTC)", func(s T) any { return moment(s.FetchedAt) }},
-		column[T]{"used_at", tables.Timestamp, "When a statement last read it (UTC, coarse)", func(s T) any { return moment(s.UsedAt) }},
-	)
-}
-
 func (o Options) queries() tables.Table {
 	type T = tables.Statement
 	return sheet("queries", "Statements of late and what they cost; one who may not read every database sees his own", []string{"id"},
@@ -213,6 +182,7 @@ func (o Options) queries() tables.Table {
 		column[T]{"database_name", tables.Ident, "The current database", func(q T) any { return words(q.Database) }},
 		column[T]{"statement", tables.LongText, "As sent; a CALL without its arguments", func(q T) any { return q.Text }},
 		column[T]{"touched", tables.LongText, "Tables it read and procedures it called, separated by commas", func(q T) any { return words(strings.Join(q.Tables, ", ")) }},
+		column[T]{"as_of", tables.Timestamp, "Moment as of which the statement gives the same rows again: SELECT … AS OF (UTC); NULL where it read nothing that has a history", func(q T) any { return moment(q.AsOf) }},
 		column[T]{"milliseconds", tables.BigInt, "From arrival to the last row", func(q T) any { return q.Elapsed.Milliseconds() }},
 		column[T]{"rows_returned", tables.BigInt, "Rows given to the client", func(q T) any { return q.Rows }},
 		column[T]{"calls", tables.BigInt, "Requests sent to sources", func(q T) any { return q.Cost.Calls }},
