@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"argo/tables"
 	"argo/tables/fault"
 )
 
@@ -113,6 +114,7 @@ func (t *task) reload() error {
 // is compare-and-set, so a change is then cancelled or read back, never sent
 // twice.
 func (r *Runner) Recover(ctx context.Context, actions func(source, name string) (Action, bool)) error {
+	ctx = tables.WithPurpose(ctx, tables.Acting)
 	runs, err := r.o.Ledger.Runs(ctx, true, 0)
 	if err != nil {
 		return fmt.Errorf("read the open runs: %w", err)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"argo/tables"
 	"argo/tables/fault"
 
 	"github.com/oklog/ulid/v2"
@@ -89,7 +90,7 @@ func NewRunner(o RunnerOptions) *Runner {
 		o.Log = slog.Default()
 	}
 	r := &Runner{o: o, live: map[string]bool{}}
-	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.ctx, r.stop = context.WithCancel(tables.WithPurpose(context.Background(), tables.Acting))
 	return r
 }
 
@@ -141,6 +142,7 @@ func (r *Runner) end(id string) {
 // changing the same field; Refused where a guardrail denies; Canceled where
 // ctx ended (what was sent by then goes on in the background).
 func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
+	ctx = tables.WithPurpose(ctx, tables.Acting)
 	args, err := q.Args.document()
 	if err != nil {
 		return Run{}, err

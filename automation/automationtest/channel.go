@@ -158,11 +158,14 @@ func (c *Channel) Set() automation.Action {
 				}
 				out = append(out, ch)
 			}
-			return out, ctx.Err()
+			return out, acting(ctx)
 		},
 		Apply: func(ctx context.Context, ch automation.Change) error {
 			done, err := c.request("apply")
 			defer done()
+			if err == nil && tables.PurposeOf(ctx) != tables.Acting {
+				err = errPurpose
+			}
 			if err != nil {
 				return err
 			}
@@ -189,9 +192,20 @@ func (c *Channel) Set() automation.Action {
 		ReadBack: func(ctx context.Context, ch automation.Change) (string, error) {
 			v, err := c.read("read", ch)
 			if err == nil {
-				err = ctx.Err()
+				err = acting(ctx)
 			}
 			return v, err
 		},
 	}
+}
+
+// errPurpose is what a call is told whose share of the quota would be another
+// one's.
+var errPurpose = fault.New(fault.Internal, "a call of an action is not for an action")
+
+func acting(ctx context.Context) error {
+	if tables.PurposeOf(ctx) != tables.Acting {
+		return errPurpose
+	}
+	return ctx.Err()
 }

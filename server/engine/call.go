@@ -153,7 +153,7 @@ func (c *call) run(ctx *sql.Context) ([]sql.Row, error) {
 			}
 		}
 	}
-	run, err := c.e.o.Runner.Do(tables.WithPurpose(ctx, tables.Acting), automation.Request{Source: c.db.name, Action: *c.action, Args: args, Options: options, By: st.who.String()})
+	run, err := c.e.o.Runner.Do(ctx, automation.Request{Source: c.db.name, Action: *c.action, Args: args, Options: options, By: st.who.String()})
 	if err != nil {
 		return nil, err
 	}
