@@ -159,8 +159,10 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return nil, err
 	}
 	a.closers = append(a.closers, func() error { a.cache.Close(); return nil })
-	if err := a.cache.Sweep(ctx); err != nil {
-		return nil, fmt.Errorf("sweep the cache after the last stop: %w", err)
+	if cfg.Cache.S3 == nil { // in a bucket it takes a request for every table and account: see serve
+		if err := a.cache.Sweep(ctx); err != nil {
+			return nil, fmt.Errorf("sweep the cache after the last stop: %w", err)
+		}
 	}
 	if err := a.background(c); err != nil {
 		return nil, err
@@ -305,6 +307,13 @@ func (a *app) serve(ctx context.Context) error {
 		}
 	}()
 	if !a.alone {
+		if a.cfg.Cache.S3 != nil {
+			wg.Go(func() {
+				if err := a.cache.Sweep(ctx); err != nil && ctx.Err() == nil {
+					a.log.Error("the cache was not swept", "err", err)
+				}
+			})
+		}
 		wg.Add(2)
 		go func() {
 			defer wg.Done()
