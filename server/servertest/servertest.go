@@ -65,7 +65,10 @@ type Server struct {
 	Clock *market.VirtualClock
 	Calls *Recorder
 	Cache *cache.Cache
-	State *sqlite.DB
+	// Worker does what nobody waits for; it runs when a test says so
+	// (Worker.Work), and for who waits for it.
+	Worker *cache.Worker
+	State  *sqlite.DB
 
 	stop func()
 }
@@ -146,6 +149,15 @@ func start(t testing.TB, o Options) (s *Server, err error) {
 		return nil, err
 	}
 	closers = append(closers, s.Cache.Close)
+	if s.Worker, err = cache.NewWorker(cache.WorkerOptions{
+		Cache: s.Cache, Jobs: s.State.Jobs(), Sleep: o.Clock.Sleep,
+		Compact: func(ctx context.Context, source, table string) (int64, error) {
+			return s.Cache.Compact(ctx, source, table, "")
+		},
+	}); err != nil {
+		return nil, err
+	}
+	closers = append(closers, s.Worker.Close)
 	if err := s.Cache.Sweep(ctx); err != nil {
 		return nil, err
 	}
@@ -190,9 +202,12 @@ func start(t testing.TB, o Options) (s *Server, err error) {
 	queries := &statements{}
 	e, err = engine.New(engine.Options{
 		Databases: databases, Columnar: duck, Runner: runner, Now: o.Clock.Now, Log: log, Statements: queries,
+		MaxCalls: cfg.Engine.MaxCalls, MaxAge: time.Duration(cfg.Engine.MaxAge), Procedures: engine.Jobs(s.Worker),
 		System: system.Tables(system.Options{
 			Sources: tablesall.Sources(), Connections: described, Ledger: s.State.Ledger(), Now: o.Clock.Now,
 			Segments: s.State.Index().All, Accounts: s.Cache.Accounts, Queries: queries.recent, MayRead: engine.MayRead,
+			Coverage: s.Worker.Coverage, Restatements: s.Cache.Restatements, Reconcile: s.Cache.Reconcile, Jobs: s.Worker.List,
+			Fetches: s.State.Calls().Recent, LastSources: engine.LastSources,
 			Status: func(name string) (string, string, time.Time) { return e.Status(name) },
 			User: func(ctx context.Context) (string, bool) {
 				r, ok := engine.UserOf(ctx)
@@ -246,6 +261,7 @@ func (s *Server) open(ctx context.Context, o Options, k *configs.Connection, log
 	}
 	env := tables.Env{
 		Name: k.Name, Decode: k.Decode, Secret: func(_ context.Context, ref string) (string, error) { return ref, nil },
+		Quotas: s.State.Quotas(), Record: s.State.Calls().Record,
 		HTTP: &http.Client{Transport: s.Calls}, Log: log, Now: o.Clock.Now, Sleep: o.Clock.Sleep, Base: o.Dir, Dir: dir,
 	}
 	conn, err := source.Open(ctx, env)
@@ -255,7 +271,7 @@ func (s *Server) open(ctx context.Context, o Options, k *configs.Connection, log
 	db := engine.Database{Name: k.Name, Source: source.Name, Doc: source.Doc}
 	for _, t := range conn.Tables {
 		if t.Files == nil {
-			t = s.Cache.Wrap(k.Name, t)
+			t = s.Worker.Serve(k.Name, s.Cache.Wrap(k.Name, t))
 		}
 		db.Tables = append(db.Tables, t)
 	}
