@@ -90,6 +90,9 @@ type Change struct {
 	Empty  []string  // ids of retired ones: their file is to be removed, they are Gone
 	Drop   []string  // ids: forgotten altogether, because the file is lost
 	Claims []string  // ids of claims that end with it
+	// Needs are ids of segments of the table and account of Add that must be live
+	// still: where one is not, the change is ErrForgotten and nothing is done.
+	Needs []string
 }
 
 // Use says that Segment answers Days of a span.

@@ -218,11 +218,10 @@ func (c *Cache) month(ctx context.Context, k key, t tables.Table, m month, epoch
 	if err != nil {
 		return 0, err
 	}
+	change := Change{Add: added, At: c.o.Now().UTC().Truncate(time.Microsecond)}
 	for _, r := range m.runs {
-		for _, u := range r.from {
-			if !slices.ContainsFunc(live, func(s Segment) bool { return s.ID == u.Segment.ID }) {
-				return 0, ErrForgotten // somebody else took its place meanwhile
-			}
+		for _, u := range r.from { // somebody else may have taken its place meanwhile
+			change.Needs = append(change.Needs, u.Segment.ID)
 		}
 	}
 	for _, s := range added {
@@ -230,7 +229,6 @@ func (c *Cache) month(ctx context.Context, k key, t tables.Table, m month, epoch
 			return 0, err
 		}
 	}
-	change := Change{Add: added, At: c.o.Now().UTC().Truncate(time.Microsecond)}
 	var freed []Segment
 	all := append(slices.Clone(live), added...)
 	for _, s := range live {

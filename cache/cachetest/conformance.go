@@ -99,6 +99,23 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 		}
 		same(t, list(t, x, "ads", "1"), a)
 	})
+	t.Run("what a change needs", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		a, b := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date"), segment("b", "ads", "1", "2026-11-08", "2026-11-09", "date")
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{a, b}}))
+		made := func(id string) cache.Change {
+			return cache.Change{Add: []cache.Segment{segment(id, "ads", "1", "2026-11-01", "2026-11-09", "date")}, Needs: []string{"a", "b"},
+				Retire: []string{"a", "b"}, At: time.Unix(1_790_000_000, 0)}
+		}
+		must(t, x.Commit(ctx, made("c")))
+		for _, x := range []cache.Index{again(), x} { // of two that make one of the same, one does
+			if err := x.Commit(ctx, made("d")); !errors.Is(err, cache.ErrForgotten) {
+				t.Errorf("a change over what is not live: %v", err)
+			}
+			same(t, list(t, x, "ads", "1"), segment("c", "ads", "1", "2026-11-01", "2026-11-09", "date"))
+		}
+	})
 	t.Run("forget", func(t *testing.T) {
 		again := open(t)
 		x := again()

@@ -116,6 +116,11 @@ func (x *Index) Commit(ctx context.Context, c cache.Change) error {
 			return fmt.Errorf("segment %s is there already", s.ID)
 		}
 	}
+	for _, id := range c.Needs {
+		if s, ok := x.segments[id]; !ok || !s.RetiredAt.IsZero() {
+			return cache.ErrForgotten
+		}
+	}
 	for _, s := range c.Add {
 		s.Columns = slices.Clone(s.Columns)
 		x.segments[s.ID] = s

@@ -26,7 +26,9 @@ var (
 
 // instantly waits for nothing, and briefly hardly.
 func instantly(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-func briefly(ctx context.Context, d time.Duration) error   { return sleep(ctx, min(d, 10*time.Millisecond)) }
+func briefly(ctx context.Context, d time.Duration) error {
+	return sleep(ctx, min(d, 10*time.Millisecond))
+}
 
 func server(t testing.TB) *s3test.Server {
 	t.Helper()

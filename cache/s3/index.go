@@ -598,6 +598,9 @@ func (x *Index) apply(ctx context.Context, m *manifest, c cache.Change, add []ca
 	if err := admissible(m, add); err != nil {
 		return false, err
 	}
+	if len(add) > 0 && slices.ContainsFunc(c.Needs, func(id string) bool { return find(m.Live, id) < 0 }) {
+		return false, cache.ErrForgotten
+	}
 	changed = len(add) > 0
 	for _, s := range add {
 		if s.RetiredAt.IsZero() {

@@ -149,6 +149,15 @@ func (x *index) Commit(ctx context.Context, c cache.Change) error {
 		return nil
 	}
 	return (*DB)(x).write(ctx, x.durable, func(tx *sql.Tx) error {
+		for _, id := range c.Needs {
+			live := 0
+			if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM segments WHERE id = ? AND retired_at = 0`, id).Scan(&live); err != nil {
+				return err
+			}
+			if live == 0 {
+				return cache.ErrForgotten
+			}
+		}
 		for _, s := range c.Add {
 			n, err := epoch(ctx, tx, s.Source, s.Table, s.Account)
 			if err != nil {
