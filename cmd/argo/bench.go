@@ -28,6 +28,8 @@ type trial struct {
 var trials = []trial{
 	{"freshness", "an hourly dashboard over months: settled days are true, provisional ones as young as promised, for a fraction of the calls", freshness},
 	{"cover", "overlapping questions, one after another, fifty at once, from two processes: each cell is fetched once", cover},
+	{"price", "EXPLAIN FETCH says beforehand what a statement costs: predicted calls are the calls made", price},
+	{"restart", "gigabytes of cache: the first answer after a start, the hit ratio, and a second node on the same bucket", restart},
 }
 
 // bench is one run of a trial: its flags and its figures.

@@ -28,10 +28,7 @@ func cover(ctx context.Context, b *bench) error {
 		zone := []string{"Asia/Seoul", "America/New_York", "UTC"}[i%3]
 		c.accounts = append(c.accounts, tables.Account{ID: fmt.Sprintf("a%d", i+1), Zone: zone, Currency: "USD"})
 	}
-	grains := []struct {
-		name, title string
-		grain
-	}{{"daily", "one day a call", grain{maxDays: 1}}, {"weekly", "seven days a call", grain{maxDays: 7}}, {"any", "any range a call", grain{}}}
+	grains := apiGrains
 	for _, g := range grains {
 		for _, part := range []string{"", "_same", "_many", "_two"} { // a connection for each part, so that each begins cold
 			if _, err := v.addAPI(g.name+part, g.grain, law{seed: b.seed, settled: 28, items: 3}, c.accounts, since); err != nil {

@@ -30,10 +30,7 @@ func freshness(ctx context.Context, b *bench) error {
 	defer v.close()
 	days := cmp.Or(b.days, pick(b, 60, 2))
 	since := tables.DayOf(noon).Add(1 - dashboardDays)
-	grains := []struct {
-		name, title string
-		grain
-	}{{"daily", "one day a call", grain{maxDays: 1}}, {"weekly", "seven days a call", grain{maxDays: 7}}, {"any", "any range a call", grain{}}}
+	grains := apiGrains
 	accounts := threeAccounts()
 	judges := map[string]*judge{}
 	for _, g := range grains {

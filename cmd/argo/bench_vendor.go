@@ -28,6 +28,12 @@ type grain struct {
 	page    int // rows of a page; 0: all
 }
 
+// apiGrains are those of the trials, by the name of their connection.
+var apiGrains = []struct {
+	name, title string
+	grain
+}{{"daily", "one day a call", grain{maxDays: 1}}, {"weekly", "seven days a call", grain{maxDays: 7}}, {"any", "any range a call", grain{}}}
+
 // asked is a call that reached the vendor.
 type asked struct {
 	at      time.Time
