@@ -361,3 +361,22 @@ func TestLastSources(t *testing.T) {
 		t.Errorf("strict: %v", err)
 	}
 }
+
+// TestRightsOfEstimates: who may not read a table is not told what it takes.
+func TestRightsOfEstimates(t *testing.T) {
+	b := start(t, false, 0)
+	reader := b.open(t, "reader", "")
+	want := number(refused(reader, "SELECT * FROM ads.campaigns"))
+	if got := refused(reader, "EXPLAIN FETCH SELECT * FROM ads.campaigns"); want == 0 || number(got) != want {
+		t.Errorf("EXPLAIN FETCH: %v, want error %d", got, want)
+	}
+	if got := refused(reader, "EXPLAIN FETCH SELECT (SELECT COUNT(*) FROM ads.campaigns) FROM lake.campaigns"); number(got) != want {
+		t.Errorf("EXPLAIN FETCH of a subquery: %v, want error %d", got, want)
+	}
+	if got := refused(reader, "SELECT * FROM ads.campaigns AS OF '2026-11-16'"); number(got) != want {
+		t.Errorf("AS OF: %v, want error %d", got, want)
+	}
+	if err := refused(reader, "EXPLAIN FETCH SELECT * FROM lake.campaigns"); err != nil {
+		t.Error(err)
+	}
+}
