@@ -575,6 +575,9 @@ func (c *Cache) unhive(ctx context.Context, t tables.Table, old Segment) error {
 		return err
 	}
 	change := Change{Add: []Segment{s}, Retire: []string{old.ID}, At: c.o.Now().UTC().Truncate(time.Microsecond), Empty: []string{old.ID}}
+	if old.RetiredAt.IsZero() {
+		change.Needs = []string{old.ID} // a copy of what was retired meanwhile would be live
+	}
 	if err := c.o.Index.Commit(ctx, change); err != nil {
 		return err // it may have been done all the same; if not, the sweep finds the file
 	}
