@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 			so.HTTPClient = o.HTTP
 		}
 		if so.HTTPClient == nil {
-			so.HTTPClient = awshttp.NewBuildableClient()
+			so.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
 		}
 		so.HTTPClient = &dated{so.HTTPClient, b}
 		so.UsePathStyle = o.PathStyle

@@ -50,9 +50,10 @@ func (s stock) fill(ctx context.Context, data string) (err error) {
 	id := func(at time.Time) string { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String() }
 	first, old := id(s.now), ""
 	each := s.bytes / int64(s.segments)
-	long := make([]byte, 512) // as bytes that do not compress, in hexadecimal digits, are half of it
+	const measured = 800 // bytes of the file for a row of 512 random ones in hexadecimal digits
+	long := make([]byte, 512)
 	rows, size, err := store.Write(ctx, first, columns, func(yield func(tables.Row, error) bool) {
-		for n := int64(0); n < each; n += int64(len(long)) {
+		for n := int64(0); n < each; n += measured {
 			_, _ = rand.Read(long)
 			if !yield(tables.Row{"x", tables.Day("2026-01-01"), fmt.Sprintf("%x", long)}, nil) {
 				return
