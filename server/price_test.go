@@ -161,8 +161,8 @@ func TestExplainFetch(t *testing.T) {
 			"total|-|-|22|10|0.4545|2|0|developer token 2|2|2.000|-"}},
 		{"EXPLAIN FETCH SELECT * FROM ads.report WHERE 1 = 0", []string{"total|-|-|-|-|-|0|1|-|0|0.000|-"}},
 		{"EXPLAIN FETCH SELECT (SELECT COUNT(*) FROM ads.report AS OF '2026-11-03' WHERE account = 3)", []string{
-			"ads|report|1|3|3|1.0000|0|1|-|2|0.000|as of 2026-11-03 00:00:00: no call",
-			"total|-|-|3|3|1.0000|0|1|-|2|0.000|-"}},
+			"ads|report|1|3|3|1.0000|0|1|-|-|0.000|as of 2026-11-03 00:00:00: no call",
+			"total|-|-|3|3|1.0000|0|1|-|-|0.000|-"}},
 		{"EXPLAIN FETCH SELECT 1", []string{"total|-|-|-|-|-|0|1|-|0|0.000|-"}},
 		{"EXPLAIN FETCH SELECT COUNT(*) FROM raw.report", []string{"raw|report|3|-|-|-|3|1|-|-|-|-", "total|-|-|-|-|-|3|1|-|-|-|-"}},
 	} {

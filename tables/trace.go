@@ -20,6 +20,7 @@ type Trace struct {
 	known    time.Time
 	warnings []error
 	outcomes []Outcome
+	places   map[[3]string]int // of outcomes, by connection, table and account
 
 	// Statement is the id of the statement, for the log of calls; set before
 	// the trace is shared.
@@ -125,12 +126,15 @@ func (t *Trace) Cost() (c Cost) {
 // replaces what was noted.
 func (t *Trace) Ended(o Outcome) {
 	t.do(func() {
-		for i, have := range t.outcomes {
-			if have.Connection == o.Connection && have.Table == o.Table && have.Account == o.Account {
-				t.outcomes[i] = o
-				return
-			}
+		key := [3]string{o.Connection, o.Table, o.Account}
+		if i, ok := t.places[key]; ok {
+			t.outcomes[i] = o
+			return
 		}
+		if t.places == nil {
+			t.places = map[[3]string]int{}
+		}
+		t.places[key] = len(t.outcomes)
 		t.outcomes = append(t.outcomes, o)
 	})
 }

@@ -85,9 +85,9 @@ func (e *Engine) offer(ctx context.Context, c *compiled, maxAge time.Duration) (
 // estimate asks for the price of each ask.
 func (e *Engine) estimate(ctx context.Context, sh *sheet, asks []ask) ([]tables.Estimate, error) {
 	out := make([]tables.Estimate, len(asks))
-	if sh.t.Estimate == nil {
+	if sh.t.Estimate == nil || !sh.asOf.IsZero() {
 		for i, a := range asks {
-			out[i] = uncached(sh.t, a.scan)
+			out[i] = uncached(sh, a.scan)
 		}
 		return out, nil
 	}
@@ -102,11 +102,14 @@ func (e *Engine) estimate(ctx context.Context, sh *sheet, asks []ask) ([]tables.
 	return out, group.Wait()
 }
 
-// uncached is the price of a table that nothing is kept of: a file is read, a
-// row that Argo has itself costs nothing.
-func uncached(t *tables.Table, s tables.Scan) tables.Estimate {
-	est := tables.Estimate{Exact: true, Rows: -1}
+// uncached is the price of what is not fetched for the cache: history is there
+// or not, a file is read, a row that Argo has itself costs nothing.
+func uncached(sh *sheet, s tables.Scan) tables.Estimate {
+	est, t := tables.Estimate{Exact: true, Rows: -1}, sh.t
 	switch {
+	case !sh.asOf.IsZero():
+		est.Cells = int64(max(s.Days.Len(), 1))
+		est.Cached = est.Cells
 	case t.Calls != nil:
 		est.Calls, est.Exact = t.Calls(s)
 	case t.Files == nil && t.Account != "":
@@ -141,21 +144,34 @@ func (e *Engine) untilEnough(ctx context.Context, p *price, d *demand) error {
 				have = sh.limit // most accounts have more rows than anybody looks at
 			}
 		default:
-			files, release, err := sh.t.Files(ctx, a.scan)
+			n, err := e.rowsOf(ctx, sh.t, a.scan)
 			if err != nil {
 				return err
 			}
-			if release != nil {
-				release()
-			}
-			got := portion{files: files}
-			have += got.size()
+			have += n
 		}
 		if have >= sh.limit {
 			return nil
 		}
 	}
 	return nil
+}
+
+// rowsOf counts the rows of what is cached as a bare LIMIT counts them. It asks
+// for what is known now, which renews nothing behind the answer.
+func (e *Engine) rowsOf(ctx context.Context, t *tables.Table, s tables.Scan) (int64, error) {
+	if t.History {
+		s.AsOf = e.o.Now()
+	}
+	files, release, err := t.Files(tables.WithTrace(ctx, new(tables.Trace)), s)
+	if err != nil {
+		return 0, err
+	}
+	if release != nil {
+		release()
+	}
+	got := portion{files: files}
+	return got.size(), nil
 }
 
 // lanes is how many fetches of a source run side by side.
