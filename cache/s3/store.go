@@ -35,8 +35,8 @@ type StoreOptions struct {
 	Disk Disk
 	// MaxBytes is the disk's budget; 0: none. What is being read may exceed it.
 	MaxBytes int64
-	// Busy says whether somebody reads a file whose Path was given. nil: for
-	// fifteen minutes after it was.
+	// Busy says whether somebody reads a file whose Path was given; it must not
+	// call the store. nil: for fifteen minutes after it was.
 	Busy func(place string) bool
 	// Notes is a file that keeps over restarts which files are used often; ""
 	// is none.

@@ -55,6 +55,7 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 	})
 	store, err := s3.NewStore(ctx, bucket, s3.StoreOptions{
 		Disk: disk, MaxBytes: int64(k.MaxBytes), Notes: filepath.Join(a.cfg.DataDir, "segments.used"), Log: a.log,
+		Busy: func(place string) bool { return a.cache.Reading(place) }, // nothing goes before the cache is there
 	})
 	if err != nil {
 		return o, err
