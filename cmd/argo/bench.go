@@ -30,6 +30,7 @@ var trials = []trial{
 	{"cover", "overlapping questions, one after another, fifty at once, from two processes: each cell is fetched once", cover},
 	{"price", "EXPLAIN FETCH says beforehand what a statement costs: predicted calls are the calls made", price},
 	{"restart", "gigabytes of cache: the first answer after a start, the hit ratio, and a second node on the same bucket", restart},
+	{"faults", "vendors that fail in every way, kill -9 at any moment: no wrong row, no lost day, no coverage without data, AS OF gives what it gave", faults},
 }
 
 // bench is one run of a trial: its flags and its figures.

@@ -21,6 +21,7 @@ type page struct {
 	slot int
 	now  atomic.Int64 // of the mover
 
+	setting  sync.Mutex
 	mu       sync.Mutex
 	sleepers map[*int64]bool // wanted moments of this process
 	moved    chan struct{}   // closed when the clock has been moved, in slot 0
@@ -68,6 +69,8 @@ func (p *page) Now() time.Time { return time.UnixMicro(p.micros()).UTC() }
 
 // Set moves the clock on; only slot 0 does.
 func (p *page) Set(t time.Time) {
+	p.setting.Lock()
+	defer p.setting.Unlock()
 	if us := t.UnixMicro(); us > p.now.Load() {
 		p.now.Store(us)
 		p.write(0, us)

@@ -49,6 +49,7 @@ type asked struct {
 // grain, and remembers every call.
 type apiVendor struct {
 	*vendorDoor
+	name     string // of the connection
 	law      law
 	grain    grain
 	accounts []tables.Account
@@ -63,6 +64,34 @@ type apiVendor struct {
 type vendorDoor struct {
 	page *page
 	busy *busy
+	step time.Duration // where positive, the market's clock shows multiples of it only
+
+	mu    sync.Mutex
+	times map[string][]time.Time // of replies, by vendor and account
+}
+
+// answered remembers that a vendor looked at its world for an account.
+func (d *vendorDoor) answered(vendor, account string, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.times == nil {
+		d.times = map[string][]time.Time{}
+	}
+	k := vendor + " " + account
+	d.times[k] = append(d.times[k], at)
+}
+
+// served gives the moments within a range at which a vendor looked at its world
+// for an account.
+func (d *vendorDoor) served(vendor, account string, from, to time.Time) (out []time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.times[vendor+" "+account]
+	i, _ := slices.BinarySearchFunc(all, from, time.Time.Compare)
+	for ; i < len(all) && !all[i].After(to); i++ {
+		out = append(out, all[i])
+	}
+	return out
 }
 
 // within counts a request for its duration; its Sleep stops counting, since it
@@ -78,7 +107,12 @@ func (d *vendorDoor) within(f func()) {
 }
 
 // Now and Sleep make the door a clock of a market.
-func (d *vendorDoor) Now() time.Time { return d.page.Now() }
+func (d *vendorDoor) Now() time.Time {
+	if d.step > 0 {
+		return d.page.Now().Truncate(d.step)
+	}
+	return d.page.Now()
+}
 
 func (d *vendorDoor) Sleep(ctx context.Context, t time.Duration) error {
 	d.busy.open.Add(-1)
@@ -110,8 +144,13 @@ func (v *apiVendor) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/accounts" {
 		call.table = ""
 	}
-	call.page, _ = strconv.Atoi(q.Get("page"))
+	if n, micros, ok := strings.Cut(q.Get("page"), "@"); ok { // the later pages show what the first one saw
+		call.page, _ = strconv.Atoi(n)
+		first, _ := strconv.ParseInt(micros, 10, 64)
+		call.at = time.UnixMicro(first).UTC()
+	}
 	status, body := v.answer(call)
+	v.answered(v.name, call.account, call.at)
 	fault, struck := v.faults.Next(market.Call{Sim: "bench", Path: r.Method + " " + r.URL.Path, Account: call.account})
 	call.ok = status == 200 && (!struck || fault.Kind == market.Slow)
 	v.mu.Lock()
@@ -214,7 +253,7 @@ func (v *apiVendor) answer(c asked) (int, []byte) {
 	if n := v.grain.page; n > 0 {
 		from, to := min(c.page*n, len(rows)), min((c.page+1)*n, len(rows))
 		if reply["rows"] = rows[from:to]; to < len(rows) {
-			reply["next"] = strconv.Itoa(c.page + 1)
+			reply["next"] = fmt.Sprintf("%d@%d", c.page+1, c.at.UnixMicro())
 		}
 	}
 	return encode(reply)

@@ -101,7 +101,7 @@ func (v *vendors) serve(h http.Handler) (string, error) {
 
 // addAPI connects a vendor of a grain under a name, with its accounts.
 func (v *vendors) addAPI(name string, g grain, l law, accounts []tables.Account, since tables.Day) (*apiVendor, error) {
-	a := &apiVendor{vendorDoor: v.door, law: l, grain: g, accounts: accounts}
+	a := &apiVendor{vendorDoor: v.door, name: name, law: l, grain: g, accounts: accounts}
 	url, err := v.serve(a)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,10 @@ func (v *vendors) counted(sim string, h http.Handler) http.Handler {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(strings.NewReader(string(body)))
 			seen := &statusWriter{ResponseWriter: w, status: 200}
+			account := accountOf(r.URL.Path)
+			v.door.answered(sim, account, v.page.Now())
 			defer func() {
+				v.door.answered(sim, account, v.page.Now())
 				v.mu.Lock()
 				defer v.mu.Unlock()
 				v.simmed = append(v.simmed, simCall{sim, r.Method + " " + r.URL.Path, string(body), seen.status})
@@ -190,6 +193,17 @@ func (v *vendors) counted(sim string, h http.Handler) http.Handler {
 			h.ServeHTTP(seen, r)
 		})
 	})
+}
+
+// accountOf is the account or app in a path of a simulator.
+func accountOf(path string) string {
+	for _, before := range []string{"/customers/", "/app/"} {
+		if _, rest, ok := strings.Cut(path, before); ok {
+			id, _, _ := strings.Cut(rest, "/")
+			return id
+		}
+	}
+	return ""
 }
 
 type statusWriter struct {
@@ -426,6 +440,26 @@ func (v *vendors) settle(quiet time.Duration) {
 		}
 		return nil
 	})
+}
+
+// flow lets time pass as it does for everybody, until stop is called.
+func (v *vendors) flow() (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case now := <-tick.C:
+				v.page.Advance(now.Sub(last))
+				last = now
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
 // benchNodeCommand is the gateway of a trial in a process of its own.
