@@ -28,23 +28,32 @@ type Step struct {
 // positive, caps Keep of everything that was not settled when it was read; a
 // settled cell is not refreshed by a small maxAge.
 func (f Freshness) Good(fetched time.Time, d Day, now time.Time, maxAge time.Duration) bool {
-	keep := f.Entity
-	if d != "" {
-		age := DayOf(fetched).Sub(d)
-		if age >= f.Settled() {
-			return true
-		}
-		for _, s := range f.Steps {
-			if age < s.Within {
-				keep = s.Keep
-				break
-			}
-		}
+	keep, forever := f.Keep(fetched, d)
+	if forever {
+		return true
 	}
 	if maxAge > 0 && maxAge < keep {
 		keep = maxAge
 	}
 	return now.Sub(fetched) < keep
+}
+
+// Keep is how long a cell of day d that was fetched at fetched is good, for ever
+// where the day was settled by then. fetched is in the account's calendar.
+func (f Freshness) Keep(fetched time.Time, d Day) (keep time.Duration, forever bool) {
+	if d == "" {
+		return f.Entity, false
+	}
+	age := DayOf(fetched).Sub(d)
+	if age >= f.Settled() {
+		return 0, true
+	}
+	for _, s := range f.Steps {
+		if age < s.Within {
+			return s.Keep, false
+		}
+	}
+	return f.Entity, false
 }
 
 // Settled says from which age in days on a day is never fetched again.

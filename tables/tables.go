@@ -175,6 +175,9 @@ type Scan struct {
 	AsOf time.Time
 	// Renew fetches every cell anew, however good it is.
 	Renew bool
+	// Strict fails rather than let an older reading than promised answer while
+	// the source cannot be asked, or rows of some of the days as of a moment.
+	Strict bool
 	// Totals, where non-nil, is called by a table whose source gives control
 	// totals in the same reply: at most once, before the scan ends, with the
 	// source's own sums over all of the scan's rows, by column. Values as in Row.
