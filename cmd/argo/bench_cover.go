@@ -30,7 +30,7 @@ func cover(ctx context.Context, b *bench) error {
 	}
 	grains := apiGrains
 	for _, g := range grains {
-		for _, part := range []string{"", "_same", "_many", "_two"} { // a connection for each part, so that each begins cold
+		for _, part := range []string{"", "_same", "_many", "_two", "_bucket"} { // a connection for each part, so that each begins cold
 			if _, err := v.addAPI(g.name+part, g.grain, law{seed: b.seed, settled: 28, items: 3}, c.accounts, since); err != nil {
 				return err
 			}
@@ -48,30 +48,50 @@ func cover(ctx context.Context, b *bench) error {
 	for i, g := range grains {
 		b.section(g.title)
 		b.say("cover: %s", g.title)
-		if err := c.sequence(ctx, n, apis[4*i], g.name, g.grain); err != nil {
+		if err := c.sequence(ctx, n, apis[5*i], g.name, g.grain); err != nil {
 			return err
 		}
-		if err := c.atOnce(ctx, []*node{n}, apis[4*i+1], g.name+"_same", g.grain, true); err != nil {
+		if err := c.atOnce(ctx, []*node{n}, apis[5*i+1], g.name+"_same", g.grain, true); err != nil {
 			return err
 		}
-		if err := c.atOnce(ctx, []*node{n}, apis[4*i+2], g.name+"_many", g.grain, false); err != nil {
+		if err := c.atOnce(ctx, []*node{n}, apis[5*i+2], g.name+"_many", g.grain, false); err != nil {
 			return err
 		}
 	}
 	n.stop()
 
-	b.section("two processes on one data folder")
+	b.say("cover: two processes")
+	if err := c.two(ctx, apis, "two processes on one data folder", "_two", "data", "data", ""); err != nil {
+		return err
+	}
+	bucket, done, err := v.bucket()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return c.two(ctx, apis, "two machines on one bucket", "_bucket", "here", "there", bucket)
+}
+
+// two asks two gateways in processes of their own at the same time.
+func (c *coverage) two(ctx context.Context, apis []*apiVendor, title, part, here, there, more string) error {
+	c.b.section(title)
 	var two []*node
-	for range 2 {
-		n, err := v.spawn(ctx, config)
+	for _, data := range []string{here, there} {
+		config, err := c.v.configure("argo-"+data, data, more)
 		if err != nil {
 			return err
 		}
+		n, err := c.v.spawn(ctx, config)
+		if err != nil {
+			return err
+		}
+		defer n.stop()
 		two = append(two, n)
 	}
-	for i, g := range grains {
-		b.figure("", "%s", g.title)
-		if err := c.atOnce(ctx, two, apis[4*i+3], g.name+"_two", g.grain, true); err != nil {
+	for _, g := range apiGrains {
+		name := g.name + part
+		api := apis[slices.IndexFunc(apis, func(a *apiVendor) bool { return a.name == name })]
+		if err := c.atOnce(ctx, two, api, name, g.grain, true); err != nil {
 			return err
 		}
 	}
@@ -378,10 +398,10 @@ func (c *coverage) atOnce(ctx context.Context, nodes []*node, api *apiVendor, co
 		worst = max(worst, strict)
 	}
 	if same || g.maxDays == 1 {
-		c.b.figure(fmt.Sprintf("%d at once, %s", together, map[bool]string{true: "of the same days", false: "of any days"}[same]), "%d calls, the cover is %d", calls, best)
+		c.b.figure(fmt.Sprintf("%s: %d at once, %s", connection, together, map[bool]string{true: "of the same days", false: "of any days"}[same]), "%d calls, the cover is %d", calls, best)
 		c.b.demand(calls == best, "%s: %d at once made %d calls, the cover is %d", connection, together, calls, best)
 	} else {
-		c.b.figure(fmt.Sprintf("%d at once, of any days", together), "%d calls; the cover is %d to %d by who comes first", calls, best, worst)
+		c.b.figure(fmt.Sprintf("%s: %d at once, of any days", connection, together), "%d calls; the cover is %d to %d by who comes first", calls, best, worst)
 		c.b.demand(calls <= worst, "%s: %d at once made %d calls, the worst order has %d", connection, together, calls, worst)
 	}
 	c.b.demand(twice == 0, "%s: %d cells were read twice", connection, twice)

@@ -131,20 +131,11 @@ func restartDisk(ctx context.Context, c *coverage, api *apiVendor) error {
 
 func restartBucket(ctx context.Context, c *coverage, api *apiVendor) error {
 	b, v := c.b, c.v
-	url := b.s3
-	access, secret := s3test.Access, s3test.Secret
-	if url == "" {
-		server := s3test.New("argo")
-		server.Now = v.page.Now
-		defer server.Close()
-		url = server.URL
+	bucket, done, err := v.bucket()
+	if err != nil {
+		return err
 	}
-	for name, value := range map[string]string{"access": access, "s3secret": secret} {
-		if err := writeFile(filepath.Join(b.dir, name), []byte(value)); err != nil {
-			return err
-		}
-	}
-	bucket := fmt.Sprintf("cache: {warm: false, s3: {bucket: argo, prefix: bench, endpoint: '%[1]s', region: us-east-1, path_style: true, access_key: 'file:%[2]s/access', secret_key: 'file:%[2]s/s3secret'}}", url, b.dir)
+	defer done()
 	var questions []question
 	for range pick(b, 100, 20) {
 		questions = append(questions, c.draw(tables.DayOf(noon)))
@@ -174,4 +165,22 @@ func restartBucket(ctx context.Context, c *coverage, api *apiVendor) error {
 		n.stop()
 	}
 	return nil
+}
+
+// bucket gives the configuration of a cache in a bucket: that of an S3 server
+// where one was named, of one in this process otherwise, until done.
+func (v *vendors) bucket() (yaml string, done func(), err error) {
+	url, done := v.b.s3, func() {}
+	if url == "" {
+		server := s3test.New("argo")
+		server.Now = v.page.Now
+		url, done = server.URL, server.Close
+	}
+	for name, value := range map[string]string{"access": s3test.Access, "s3secret": s3test.Secret} {
+		if err := writeFile(filepath.Join(v.b.dir, name), []byte(value)); err != nil {
+			return "", done, err
+		}
+	}
+	return fmt.Sprintf("cache: {warm: false, s3: {bucket: argo, prefix: bench, endpoint: '%[1]s', region: us-east-1, path_style: true, access_key: 'file:%[2]s/access', secret_key: 'file:%[2]s/s3secret'}}",
+		url, v.b.dir), done, nil
 }
