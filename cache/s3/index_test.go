@@ -305,6 +305,62 @@ func count(s interface{ Keys() []string }, prefix string) (n int) {
 	return n
 }
 
+// TestKillHistory: a node is killed while it gives up segments that lie in
+// chunks. The history stays whole, and what was left behind goes in its time.
+func TestKillHistory(t *testing.T) {
+	ctx := t.Context()
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	for _, after := range []bool{false, true} {
+		for at := int64(1); ; at++ {
+			s := s3testOnly(t)
+			o := options(s)
+			o.Now = func() time.Time { return now }
+			x := newIndex(t, open(t, o), IndexOptions{})
+			c := cache.Change{At: now}
+			for range 2*maxRetired + 10 {
+				seg := segment(newID(), "1", "2026-11-01", "2026-11-07")
+				seg.RetiredAt = now
+				c.Add, c.Empty = append(c.Add, seg), append(c.Empty, seg.ID)
+			}
+			must(t, x.Commit(ctx, cache.Change{Add: c.Add}))
+			must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{segment(newID(), "1", "2026-11-01", "2026-11-07")}}))
+			d := &dead{RoundTripper: http.DefaultTransport, after: after}
+			d.left.Store(at)
+			dying := o
+			dying.HTTP = &http.Client{Transport: d}
+			life := newIndex(t, open(t, dying), IndexOptions{}).Commit(ctx, cache.Change{Empty: c.Empty})
+
+			for _, y := range []*Index{x, newIndex(t, open(t, o), IndexOptions{})} {
+				history, err := y.History(ctx, "ads", "perf", "1")
+				must(t, err)
+				gone := 0
+				for _, s := range history {
+					if s.Gone {
+						gone++
+					}
+				}
+				if len(history) != len(c.Add)+1 || gone != 0 && gone != len(c.Add) {
+					t.Errorf("killed at %d: %d segments, %d of them gone", at, len(history), gone)
+				}
+			}
+			now = now.Add(48 * time.Hour)
+			y := newIndex(t, open(t, o), IndexOptions{})
+			if _, err := y.All(ctx); err != nil {
+				t.Error(err)
+			}
+			m, err := y.read(ctx, key{"ads", "perf", "1"}, 0)
+			must(t, err)
+			if n := count(s, "cache/history/"); n != len(m.Chunks) || n == 0 {
+				t.Errorf("killed at %d: %d chunks lie there, %d are known", at, n, len(m.Chunks))
+			}
+			s.Close()
+			if life == nil {
+				break
+			}
+		}
+	}
+}
+
 // TestForgettable: what was given up is remembered while something older would
 // answer in its place.
 func TestForgettable(t *testing.T) {
@@ -448,6 +504,33 @@ func TestTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests(2, "all: a listing of manifests, one of the history, nothing read again")
+	mine, err := claims(ctx, x, "x", tables.Days{From: "2026-12-01", To: "2026-12-01"}, now)
+	must(t, err)
+	must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{segment(mine[0].ID, "1", "2026-12-01", "2026-12-01")}, Claims: []string{mine[0].ID}}))
+	requests(3, "a fetch: the board is read and written, the commit written")
+}
+
+// BenchmarkFetch is what the index costs a fetch, beside the server's time.
+func BenchmarkFetch(b *testing.B) {
+	o := options(server(b))
+	x := newIndex(b, open(b, o), IndexOptions{})
+	ctx := b.Context()
+	var add []cache.Segment
+	for i := range 500 {
+		day := tables.Day("2024-01-01").Add(i)
+		add = append(add, segment(newID(), "1", day, day))
+	}
+	must(b, x.Commit(ctx, cache.Change{Add: add}))
+	now := time.Now()
+	old := add[0].ID
+	for b.Loop() {
+		id := newID()
+		must(b, x.Board(ctx, "ads", "perf", "1", now, func([]cache.Segment, []cache.Claim, int64) []cache.Claim {
+			return []cache.Claim{{ID: id, Until: now.Add(time.Minute)}}
+		}))
+		must(b, x.Commit(ctx, cache.Change{Add: []cache.Segment{segment(id, "1", "2024-01-01", "2024-01-01")}, Claims: []string{id}, Retire: []string{old}, At: now}))
+		old = id
+	}
 }
 
 // TestMany: more tables and accounts than a page of a listing holds.

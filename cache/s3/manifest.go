@@ -119,7 +119,10 @@ func forgettable(gone cache.Segment, all []cache.Segment) bool {
 // encode and decode are gzip around JSON.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
 	if err := json.NewEncoder(z).Encode(v); err != nil {
 		return nil, err
 	}
