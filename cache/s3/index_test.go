@@ -74,13 +74,16 @@ func TestRace(t *testing.T) {
 	var mu sync.Mutex
 	fetched := map[tables.Day]int{}
 	now := time.Now()
-	first := tables.Day("2026-01-01")
+	first, plans := tables.Day("2026-01-01"), 40
+	if testing.Short() {
+		plans = 12
+	}
 	var wg sync.WaitGroup
 	for node := range 4 {
 		x := newIndex(t, open(t, o), IndexOptions{})
 		random := rand.New(rand.NewPCG(1, uint64(node)))
 		for lane := range 2 {
-			plan := make([]tables.Days, 40)
+			plan := make([]tables.Days, plans)
 			for i := range plan {
 				from := first.Add(random.IntN(120))
 				plan[i] = tables.Days{From: from, To: from.Add(random.IntN(8))}
@@ -245,7 +248,8 @@ func TestHistory(t *testing.T) {
 	ctx := t.Context()
 	x := newIndex(t, open(t, o), IndexOptions{})
 	var ids []string
-	for i := range 1000 {
+	const n = 600
+	for i := range n {
 		seg := segment(newID(), "1", "2026-11-01", "2026-11-07")
 		seg.KnownAt = now
 		c := cache.Change{Add: []cache.Segment{seg}, At: now}
@@ -273,23 +277,23 @@ func TestHistory(t *testing.T) {
 			}
 		}
 	}
-	check(x, 1000, 1000)
+	check(x, n, n)
 	again := newIndex(t, open(t, o), IndexOptions{})
-	check(again, 1000, 1000)
+	check(again, n, n)
 	if body, _ := s.Object("cache/index/source=ads/table=perf/account=1.json.gz"); len(body) > 20_000 && s.Bucket == o.Bucket {
 		t.Errorf("the manifest has %d bytes", len(body))
 	}
 
 	// Given up from one node, seen by the other, which has the chunks in memory.
-	must(t, newIndex(t, open(t, o), IndexOptions{}).Commit(ctx, cache.Change{Empty: ids[:500], Drop: ids[500:510]}))
-	check(again, 990, 490)
-	check(x, 990, 490)
+	must(t, newIndex(t, open(t, o), IndexOptions{}).Commit(ctx, cache.Change{Empty: ids[:300], Drop: ids[300:310]}))
+	check(again, n-10, n-310)
+	check(x, n-10, n-310)
 
 	now = now.AddDate(0, 0, 401)
-	must(t, x.Commit(ctx, cache.Change{Empty: ids[510:511]}))
-	check(x, 489, 489)
-	check(again, 489, 489)
-	must(t, x.Commit(ctx, cache.Change{Drop: ids[:999]}))
+	must(t, x.Commit(ctx, cache.Change{Empty: ids[310:311]}))
+	check(x, n-311, n-311)
+	check(again, n-311, n-311)
+	must(t, x.Commit(ctx, cache.Change{Drop: ids[:n-1]}))
 	check(again, 1, 1)
 	if n := count(s, "cache/history/"); n != 0 && s.Bucket == o.Bucket {
 		t.Errorf("%d chunks are left of nothing", n)
@@ -535,7 +539,13 @@ func BenchmarkFetch(b *testing.B) {
 
 // TestMany: more tables and accounts than a page of a listing holds.
 func TestMany(t *testing.T) {
-	o := options(server(t))
+	s := server(t)
+	s.Page = 100
+	o := options(s)
+	many := 230
+	if o.Endpoint != s.URL {
+		many = 1030
+	}
 	ctx := t.Context()
 	x := newIndex(t, open(t, o), IndexOptions{})
 	var wg sync.WaitGroup
@@ -549,13 +559,13 @@ func TestMany(t *testing.T) {
 			}
 		})
 	}
-	for i := range 1100 {
+	for i := range many {
 		queue <- i
 	}
 	close(queue)
 	wg.Wait()
 	all, err := newIndex(t, open(t, o), IndexOptions{}).All(ctx)
-	if err != nil || len(all) != 1100 {
+	if err != nil || len(all) != many {
 		t.Errorf("%d segments: %v", len(all), err)
 	}
 }

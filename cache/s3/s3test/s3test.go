@@ -47,6 +47,7 @@ type Server struct {
 	// conditional writes.
 	IgnoreIfMatch, IgnoreIfNoneMatch bool
 	Now                              func() time.Time // the Date that it gives; default time.Now
+	Page                             int              // most keys of a listing's page; default 1000
 
 	mu       sync.Mutex
 	objects  map[string]object
@@ -388,7 +389,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 		Contents              []item
 	}
 	for _, key := range keys {
-		if len(page.Contents) == min(most, 1000) {
+		if len(page.Contents) == min(most, cmp.Or(s.Page, 1000)) {
 			page.IsTruncated, page.NextContinuationToken = true, page.Contents[len(page.Contents)-1].Key
 			break
 		}
