@@ -57,9 +57,10 @@ var (
 )
 
 // asMeant mends what the front makes of a statement: names that it takes for
-// another's (meant), aggregates that it cannot place (apart), the names of
-// columns whose expression typedLiterals has rewritten, and CAST(x AS CHAR(n)) of
-// a text, which it drops since both are text: LEFT in it cuts all the same.
+// another's (meant), aggregates that it cannot place (apart), functions that it
+// has not (expand), the names of columns whose expression typedLiterals has
+// rewritten, and CAST(x AS CHAR(n)) of a text, which it drops since both are
+// text: LEFT in it cuts all the same.
 func (e *Engine) asMeant(ctx context.Context, s ast.Statement) error {
 	return ast.Walk(func(node ast.SQLNode) (bool, error) {
 		switch n := node.(type) {
@@ -70,6 +71,8 @@ func (e *Engine) asMeant(ctx context.Context, s ast.Statement) error {
 			apart(n)
 		case *ast.AliasedExpr:
 			n.InputExpression = rewritten.ReplaceAllString(n.InputExpression, "$1")
+		case *ast.FuncExpr:
+			expand(n)
 		case *ast.ConvertExpr:
 			if n.Type != nil && n.Type.Length != nil && strings.EqualFold(n.Type.Type, "char") {
 				n.Expr = &ast.FuncExpr{Name: ast.NewColIdent("left"), Exprs: ast.SelectExprs{

@@ -207,6 +207,7 @@ func TestStatements(t *testing.T) {
 		{"SELECT CONCAT(a.w, '!') AS w, COUNT(*) FROM one.all_kinds a JOIN two.all_kinds b ON a.id = b.id AND a.account = b.account GROUP BY w ORDER BY 1", "NULL|2\nENABLED!|2"},
 		{"SELECT account, w, COUNT(*), RANK() OVER (PARTITION BY account ORDER BY MAX(id) DESC) AS r, SUM(COUNT(*)) OVER () FROM all_kinds GROUP BY account, w HAVING MAX(id) > -2 ORDER BY account, r",
 			"1|ENABLED|1|1|4\n1|NULL|1|2|4\n2|ENABLED|1|1|4\n2|NULL|1|2|4"},
+		{"SELECT MAKEDATE(YEAR(day), 60), MAKEDATE(24, 366), MAKEDATE(2026, 0), MAKEDATE(2026, id * 0 + 1) FROM all_kinds WHERE id > 0 AND account = 1", "2026-03-01|2024-12-31|NULL|2026-01-01"},
 		{"SELECT id % 2 AS account, COUNT(*) FROM all_kinds GROUP BY account", "*ERROR Error 1055"},
 		{"SET @n = (SELECT COUNT(*) FROM all_kinds); SELECT @n", "4"},
 		{"SELECT COUNT(*), MAX(id) INTO @a, @b FROM all_kinds; SELECT @a, @b", "4|9007199254740993"},
