@@ -148,7 +148,10 @@ type Worker struct {
 	closed  bool
 	tables  map[string]tables.Table // by source, a point, and name
 	running map[string]*running     // by id
-	night   tables.Day              // the last one whose work is queued
+
+	// Of the loop alone.
+	night         tables.Day // the last one whose work is queued
+	began, looked time.Time
 }
 
 // running is a job that this process works on.
@@ -226,7 +229,7 @@ func (w *Worker) Serve(source string, t tables.Table) tables.Table {
 	t.Files = func(ctx context.Context, s tables.Scan) ([]tables.File, func(), error) {
 		list, release, err := files(ctx, s)
 		if err == nil && !w.o.NoWarming {
-			if zone, err := w.o.Cache.calendar(ctx, source, t, s.Account); err == nil { // it is remembered: files has asked for it
+			if zone, err := zoneOf(ctx, t, s.Account); err == nil { // it is remembered: files has asked for it
 				w.habits.asked(ctx, source, s, w.o.Cache.o.Now().In(zone))
 			}
 		}
@@ -651,8 +654,12 @@ func (w *Worker) compact(ctx context.Context, r *running) error {
 	return nil
 }
 
+// settleIn is how long a gateway has to run before it does what the last nights
+// did not see.
+const settleIn = 30 * time.Minute
+
 // nightly queues the night's work once a day, by whichever process is first. A
-// gateway that never runs at night does it when two days have passed.
+// gateway that never runs at night does it by day.
 func (w *Worker) nightly(ctx context.Context, now time.Time) {
 	if w.o.Compact == nil && w.o.Nightly == nil {
 		return
@@ -661,15 +668,18 @@ func (w *Worker) nightly(ctx context.Context, now time.Time) {
 	if w.night == today {
 		return
 	}
+	if w.began.IsZero() {
+		w.began = now
+	}
 	if h := now.Hour() - w.o.Night; h < 0 || h >= 5 {
+		if now.Sub(w.began) < settleIn || now.Sub(w.looked) < settleIn {
+			return
+		}
+		w.looked = now
 		all, err := w.o.Jobs.List(ctx)
 		if err != nil || slices.ContainsFunc(all, func(j Job) bool {
 			return j.Kind == KindCompact && j.Table == "" && now.Sub(j.CreatedAt) < 47*time.Hour
 		}) {
-			return
-		}
-		if w.night == "" { // the first look: give it a day
-			w.night = today
 			return
 		}
 	}

@@ -76,6 +76,7 @@ func (w *Worker) fill(ctx context.Context, r *running, t tables.Table, o orderOp
 	defer cancel()
 	ended := make(chan outcome)
 	parked := map[string]time.Time{} // by account
+	waits := map[string]error{}      // why
 	failed := map[string]error{}     // accounts that are left out
 	flying := 0
 	for len(pieces) > 0 || flying > 0 {
@@ -126,7 +127,7 @@ func (w *Worker) fill(ctx context.Context, r *running, t tables.Table, o orderOp
 			return context.Cause(ctx)
 		case got.err == nil:
 			look(got.p)
-			r.change(func(j *Job) { j.Error = "" })
+			delete(waits, got.p.account)
 		case passing(kind):
 			// Its turn comes again in the order of its day.
 			got.p.tries++
@@ -134,8 +135,7 @@ func (w *Worker) fill(ctx context.Context, r *running, t tables.Table, o orderOp
 				return got.err
 			}
 			at := w.now().Add(pauseOf(got.err, got.p.tries))
-			parked[got.p.account] = at
-			r.change(func(j *Job) { j.Error = fmt.Sprintf("waits until %s UTC: %v", at.Format(time.DateTime), got.err) })
+			parked[got.p.account], waits[got.p.account] = at, got.err
 			pieces = slices.Insert(pieces, 0, got.p)
 		case got.p.account != "" && (kind == fault.Denied || kind == fault.NotFound):
 			failed[got.p.account] = got.err
@@ -143,9 +143,9 @@ func (w *Worker) fill(ctx context.Context, r *running, t tables.Table, o orderOp
 		default:
 			return got.err
 		}
+		r.change(func(j *Job) { j.Error = waiting(waits, parked) })
 	}
 	if len(failed) == 0 {
-		r.change(func(j *Job) { j.Error = "" })
 		return nil
 	}
 	ids := make([]string, 0, len(failed))
@@ -161,6 +161,23 @@ func (w *Worker) fill(ctx context.Context, r *running, t tables.Table, o orderOp
 		j.Error = fmt.Sprintf("%d of %d accounts cannot be read (%s): %v", len(failed), len(accounts), clipList(ids, 10), first)
 	})
 	return nil
+}
+
+// waiting says for whom a job waits, and why.
+func waiting(why map[string]error, until map[string]time.Time) string {
+	first := ""
+	for account := range why {
+		if first == "" || until[account].Before(until[first]) || until[account].Equal(until[first]) && account < first {
+			first = account
+		}
+	}
+	switch len(why) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("account %s waits until %s UTC: %v", first, until[first].Format(time.DateTime), why[first])
+	}
+	return fmt.Sprintf("%d accounts wait, %s until %s UTC: %v", len(why), first, until[first].Format(time.DateTime), why[first])
 }
 
 // chunks cuts the days of a job as the source takes them, the newest first.
@@ -191,6 +208,23 @@ func (w *Worker) accounts(ctx context.Context, t tables.Table, named []string) (
 	return out, nil
 }
 
+// zoneOf is the calendar of an account of a table that Cache.Wrap has given.
+func zoneOf(ctx context.Context, t tables.Table, account string) (*time.Location, error) {
+	if t.Account == "" || t.Accounts == nil {
+		return time.UTC, nil
+	}
+	list, err := t.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if a.ID == account {
+			return a.Location(), nil
+		}
+	}
+	return time.UTC, nil
+}
+
 // piece fetches what its cells lack.
 func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderOptions, p *piece) error {
 	j := r.now()
@@ -201,7 +235,7 @@ func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderO
 	if err != nil {
 		return fmt.Errorf("read the index of %s: %w", j.Table, err)
 	}
-	zone, err := w.o.Cache.calendar(ctx, j.Source, t, p.account)
+	zone, err := zoneOf(ctx, t, p.account)
 	if err != nil {
 		return err
 	}
@@ -472,7 +506,7 @@ type ask struct {
 
 // expiring gives those days of an ask that will not be good at a moment.
 func (w *Worker) expiring(ctx context.Context, source string, t tables.Table, a ask, at time.Time) ([]tables.Days, error) {
-	zone, err := w.o.Cache.calendar(ctx, source, t, a.Account)
+	zone, err := zoneOf(ctx, t, a.Account)
 	if err != nil {
 		return nil, err
 	}

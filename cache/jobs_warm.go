@@ -231,7 +231,7 @@ func (w *Worker) queueWarm(ctx context.Context, name string, at time.Time, expec
 	j := Job{Kind: KindWarm, Source: source, Table: table, State: Queued, By: "argo", CreatedAt: now, UpdatedAt: now}
 	var asks []ask
 	for _, one := range expected {
-		zone, err := w.o.Cache.calendar(ctx, source, t, one.Account)
+		zone, err := zoneOf(ctx, t, one.Account)
 		var a ask
 		var gaps []tables.Days
 		if err == nil {
@@ -298,10 +298,14 @@ func (h *habits) recall(ctx context.Context, w *Worker) {
 		if json.Unmarshal(k.Text, one) != nil || len(one.Times) == 0 || now.Sub(k.At) > habitKeep || len(h.of) >= habitMost {
 			continue // another version's, or long ago
 		}
-		if h.of[k.Key] == nil {
-			one.plan(now)
-			h.of[k.Key] = one
+		if since := h.of[k.Key]; since != nil { // asked for before this was read
+			since.Times = append(one.Times, since.Times...)
+			since.Times = since.Times[max(0, len(since.Times)-habitTimes):]
+			since.Fixed = one.Fixed
+			one = since
 		}
+		one.plan(now)
+		h.of[k.Key] = one
 	}
 }
 
