@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"argo/tables"
@@ -63,7 +64,7 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 	err := r.failed
 	if err == nil || !now.Before(r.retry) {
 		var fresh []tables.Account
-		if fresh, err = list(ctx); err == nil {
+		if fresh, err = c.listing(ctx, name, list); err == nil {
 			r.list, r.at, r.failed = fresh, now.UTC().Truncate(time.Microsecond), nil
 			if err := c.o.Index.SaveAccounts(ctx, name, fresh, r.at); err != nil && ctx.Err() == nil {
 				c.o.Log.WarnContext(ctx, "the accounts were not saved", "source", source, "err", err)
@@ -79,6 +80,59 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 	}
 	tables.TraceOf(ctx).Warn(fault.Wrap(fault.KindOf(err), err, "the accounts of %s are those of %s", source, r.at.Format(time.DateTime)))
 	return slices.Clone(r.list), nil
+}
+
+// listingCosts is the table under which the index has how many calls it took to
+// list the accounts of a source.
+const listingCosts = "(accounts)"
+
+// listing lists the accounts and remembers how many calls that took.
+func (c *Cache) listing(ctx context.Context, name string, list func(context.Context) ([]tables.Account, error)) ([]tables.Account, error) {
+	trace := tables.TraceOf(ctx)
+	own := new(tables.Trace)
+	if trace != nil {
+		own.Statement = trace.Statement
+	}
+	fresh, err := list(tables.WithTrace(ctx, own))
+	cost := own.Cost()
+	for range cost.Calls {
+		trace.Call()
+	}
+	trace.Fetched(cost.RowsFetched, cost.Bytes)
+	for _, w := range own.Warnings() {
+		trace.Warn(w)
+	}
+	if err == nil {
+		if err := c.o.Index.SaveCosts(ctx, name, listingCosts, strconv.AppendInt(nil, cost.Calls, 10)); err != nil && ctx.Err() == nil {
+			c.o.Log.WarnContext(ctx, "what listing the accounts took was not saved", "source", name, "err", err)
+		}
+	}
+	return fresh, err
+}
+
+// remembered is tables.Table.Roster of a source.
+func (c *Cache) remembered(ctx context.Context, source string) (list []tables.Account, calls int, err error) {
+	name := c.roster(source)
+	list, at, err := c.o.Index.Accounts(ctx, name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the accounts of %s: %w", source, err)
+	}
+	switch {
+	case at.IsZero():
+		list = nil
+	case c.o.Now().Sub(at) < accountsKeep:
+		return append([]tables.Account{}, list...), 0, nil
+	default:
+		list = append([]tables.Account{}, list...)
+	}
+	blob, err := c.o.Index.Costs(ctx, name, listingCosts)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read what listing the accounts of %s takes: %w", source, err)
+	}
+	if calls, err = strconv.Atoi(string(blob)); err != nil {
+		calls = 1
+	}
+	return list, calls, nil
 }
 
 // Accounts gives the remembered accounts of a source and when they were
