@@ -107,6 +107,7 @@ func (c *Cache) Wrap(source string, t tables.Table) tables.Table {
 		w.Accounts = func(ctx context.Context) ([]tables.Account, error) {
 			return c.accounts(ctx, source, t.Accounts)
 		}
+		w.Roster = func(ctx context.Context) ([]tables.Account, int, error) { return c.remembered(ctx, source) }
 	}
 	w.Files = func(ctx context.Context, s tables.Scan) ([]tables.File, func(), error) {
 		return c.files(ctx, source, t, s)
