@@ -352,9 +352,10 @@ func (c *groupCache) draw(s *state, id int64, day tables.Day) *potential {
 // more than the potential.
 func (c *groupCache) drawOrders(s *state, id int64, day tables.Day, p *potential) {
 	n := stream(s.Seed, id, day, ofOrders)
+	law := s.law()
 	credits := []int64{100, 100, 100, 100, 100, 100, 100, 75, 67, 50}
 	n.thin(p.clicks*1.6, c.orders*(1+c.extra), func(at float64) {
-		o := order{click: at, place: n.unit(), delay: n.delay(), lag: minute*20 + int64(n.unit()*float64(150*minute)),
+		o := order{click: at, place: n.unit(), delay: n.delay(law), lag: minute*20 + int64(n.unit()*float64(150*minute)),
 			real: n.unit()*(1+c.extra) < 1, value: c.amount(n), luck: n.unit()}
 		o.credit = credits[n.intn(len(credits))]
 		if !o.real {
@@ -364,8 +365,8 @@ func (c *groupCache) drawOrders(s *state, id int64, day tables.Day, p *potential
 		}
 		p.orders = append(p.orders, o)
 		if o.real && n.unit() < 0.18 {
-			again := order{click: at, place: o.place, delay: o.delay + int64(n.exp(float64(6*24*hour))), lag: o.lag, value: c.amount(n), credit: o.credit, real: true, repeat: true, luck: o.luck}
-			again.delay = min(again.delay, lastOrder)
+			again := order{click: at, place: o.place, delay: o.delay + int64(n.exp(law.stretch(6*24*hour))), lag: o.lag, value: c.amount(n), credit: o.credit, real: true, repeat: true, luck: o.luck}
+			again.delay = min(again.delay, law.lastOrder())
 			p.orders = append(p.orders, again)
 		}
 	})
@@ -375,20 +376,17 @@ func (c *groupCache) drawOrders(s *state, id int64, day tables.Day, p *potential
 	})
 }
 
-// lastOrder is the longest time from a click to an order.
-const lastOrder = 29 * 24 * hour
-
 // delay: half of the orders come within hours, a third within days, the rest
 // within weeks.
-func (n *noise) delay() int64 {
+func (n *noise) delay(l Law) int64 {
 	x := n.unit()
-	mean := float64(2 * hour)
+	mean := 2 * hour
 	if x > 0.82 {
-		mean = float64(8 * 24 * hour)
+		mean = 8 * 24 * hour
 	} else if x > 0.5 {
-		mean = float64(36 * hour)
+		mean = 36 * hour
 	}
-	return min(int64(n.exp(mean)), lastOrder)
+	return min(int64(n.exp(l.stretch(mean))), l.lastOrder())
 }
 
 // amount of an order, in whole units of the currency.

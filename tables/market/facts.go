@@ -1,6 +1,7 @@
 package market
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -9,12 +10,32 @@ import (
 	"argo/tables"
 )
 
-// How long figures of a day still move, in days after it.
-const (
-	LateDays    = 30 // conversions arrive
-	CreditDays  = 7  // cost is credited
-	SettledDays = 32 // nothing moves any more
-)
+// Law says how long the figures of a day go on moving. Zeros are the defaults.
+type Law struct {
+	Late   int `json:"late,omitempty"`   // days after it until the last conversion has arrived; 30
+	Credit int `json:"credit,omitempty"` // days after it until the last credit has been given; 7
+}
+
+// Settled is from which age on, in days, a day does not move any more: one day
+// more than the law says, since days end at different times in the world.
+func (l Law) Settled() int {
+	l = l.full()
+	return max(l.Late, l.Credit) + 2
+}
+
+func (l Law) full() Law { return Law{cmp.Or(l.Late, usualLate), cmp.Or(l.Credit, 7)} }
+
+// usualLate is the conversion window of the default law, which the delays of
+// orders were made for; another law stretches them.
+const usualLate = 30
+
+// lastOrder is the longest time from a click to an order, in microseconds.
+func (l Law) lastOrder() int64 { return int64(l.Late-1) * 24 * hour }
+
+// stretch a time from a click to an order.
+func (l Law) stretch(mean int64) float64 { return float64(mean) * (float64(l.Late) / usualLate) }
+
+func (h header) law() Law { return h.Law.full() }
 
 // Grain of facts.
 type Grain uint8
@@ -186,7 +207,7 @@ type claim struct {
 // evaluate gives the day as the view sees it, or nil where nothing was
 // delivered. A settled day is kept.
 func (v *view) evaluate(id int64, c *groupCache, day tables.Day, begin, end int64) *daily {
-	settled := v.now >= end+SettledDays*24*hour
+	settled := v.now >= end+int64(v.s.law().Settled())*24*hour
 	if settled {
 		c.mu.Lock()
 		d, ok := c.settled[day]
@@ -217,7 +238,7 @@ func (v *view) count(c *groupCache, p *potential, pieces []piece, volume, cost f
 	if clicks > 0 {
 		spent = p.cost * cost
 	}
-	units := int64(spent * (1 - p.credit*credited(v.now-end)) / float64(c.unit))
+	units := int64(spent * (1 - p.credit*v.s.law().credited(v.now-end)) / float64(c.unit))
 	d := &daily{cells: make([]Figures, len(c.slots)), pieces: pieces}
 	partition(d.cells, Figures{Impressions: impressions, Clicks: clicks, Cost: units * c.unit}, p.parts, c.unit)
 	for i := range p.orders {
@@ -246,9 +267,9 @@ func (v *view) count(c *groupCache, p *potential, pieces []piece, volume, cost f
 }
 
 // credited is the share of a day's credit that has been given, by age.
-func credited(age int64) float64 {
+func (l Law) credited(age int64) float64 {
 	switch days := age / (24 * hour); {
-	case days >= CreditDays-1:
+	case days >= int64(l.Credit)-1:
 		return 1
 	case days >= 3:
 		return 0.8

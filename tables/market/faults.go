@@ -24,9 +24,43 @@ const (
 	Hang         FaultKind = "hang"      // the reply never comes: the caller gives up
 	Truncate     FaultKind = "truncate"  // the body ends after Bytes
 	Midstream    FaultKind = "midstream" // a streamed reply fails after its first part
+	Late         FaultKind = "late"      // the reply shows the figures of Delay ago: the channel's pipeline is behind
+	// The last two are answers that look right and are not: only totals tell.
+	Missing FaultKind = "missing" // a row of a report is left out
+	Repeat  FaultKind = "repeat"  // a page of a report, or its first half, comes twice
 )
 
-var faultKinds = []FaultKind{Unauthorized, DeniedCall, Throttle, Internal, Unavailable, Drop, Slow, Hang, Truncate, Midstream}
+var faultKinds = []FaultKind{Unauthorized, DeniedCall, Throttle, Internal, Unavailable, Drop, Slow, Hang, Truncate, Midstream, Late, Missing, Repeat}
+
+// FaultPlan is a plan that every connector has to stand.
+type FaultPlan struct {
+	Name, Doc string
+	Text      string // for ParseFaults, of any simulator
+	// Hidden says that the reply does not show what is wrong with it.
+	Hidden bool
+}
+
+// FaultPlans are what channels are known to do. After each of them a connector has
+// given the rows as they are, or an error and nothing; of those that are Hidden
+// the control totals tell, where the channel gives any, and a later reading puts
+// them right. Restatement is not among them: it is the world's own Law.
+var FaultPlans = []FaultPlan{
+	{"expired token", "The access token ends in the middle of a run", "* 401 nth=2 times=1", false},
+	{"revoked token", "No credential is accepted any more", "* 401", false},
+	{"denied, then granted", "The user has no access to an account, and gets it after three calls", "* denied times=3", false},
+	{"too many requests", "One call too many; the reply says for how long to wait", "* 429 nth=1 retry=12s", false},
+	{"quota of the day", "The channel takes no call for most of a day", "* 429 retry=20h", false},
+	{"internal error", "One call fails", "* 500 nth=1", false},
+	{"down", "The channel is down for eight calls", "* 503 times=8", false},
+	{"lost replies", "Two connections close without a reply", "* drop nth=1 times=2", false},
+	{"lost after the effect", "A call takes effect and its reply is lost", "* drop nth=1 after", false},
+	{"slow", "Every reply takes half a minute", "* slow delay=30s", false},
+	{"truncated", "Two bodies end before their end", "* truncate nth=1 times=2 bytes=300", false},
+	{"broken stream", "A stream fails after its first part", "* midstream nth=1", false},
+	{"late data", "What was delivered shows six hours late", "* late delay=6h", true},
+	{"missing row", "A report lacks a row", "* missing nth=1", true},
+	{"repeated page", "A page of a report comes twice", "* repeat nth=1", true},
+}
 
 // Fault is one entry of a plan.
 //
@@ -40,6 +74,8 @@ var faultKinds = []FaultKind{Unauthorized, DeniedCall, Throttle, Internal, Unava
 //	googleads denied account=1000000102
 //	googleads slow delay=30s path=:searchStream
 //	googleads truncate nth=1 bytes=4096
+//	googleads late delay=6h account=1000000102
+//	googleads missing nth=1 path=:searchStream
 type Fault struct {
 	Sim  string // name of the simulator; "*" is any
 	Kind FaultKind
@@ -55,7 +91,7 @@ type Fault struct {
 	// After: the call takes effect before it fails (500, 503, drop, hang).
 	After bool
 	Retry time.Duration // what Throttle tells the caller to wait; 0: the channel's default
-	Delay time.Duration // of Slow
+	Delay time.Duration // of Slow and Late
 	Bytes int           // of Truncate
 }
 

@@ -30,8 +30,10 @@
 // too rare to be shown are one term with an empty text.
 //
 // Restatement: conversions count for the day of the click and arrive up to
-// [LateDays] days later; cost gets credits for invalid traffic up to
-// [CreditDays] days later. A day older than [SettledDays] never changes again.
+// [Law].Late days later; cost gets credits for invalid traffic up to [Law].Credit
+// days later. A day that is [Law.Settled] days old never changes again. What was
+// reported of any day at any moment can be asked for afterwards (Query.AsOf),
+// whatever happened since.
 //
 // Three truths: what channels claim ([Market.Facts]: with fractional credit,
 // and view-through on top), what a tracker counts ([Market.Tracker]: by day of
@@ -53,6 +55,7 @@ type Options struct {
 	Seed  uint64
 	Start tables.Day // first day with data; "" is 120 days before the clock's day
 	Clock Clock      // nil: the wall clock
+	Law   Law        // of restatement
 }
 
 // Market is a world. Safe for concurrent use: readers see one state for the
@@ -78,7 +81,7 @@ func New(o Options) *Market {
 	if o.Start == "" {
 		o.Start = tables.DayOf(now).Add(-120)
 	}
-	m.rebuild(header{Seed: o.Seed, Start: o.Start, Origin: now}, nil)
+	m.rebuild(header{Seed: o.Seed, Start: o.Start, Origin: now, Law: o.Law}, nil)
 	return m
 }
 
@@ -99,6 +102,9 @@ func (m *Market) Clock() Clock { return m.clock }
 
 // Now is the clock's time.
 func (m *Market) Now() time.Time { return m.clock.Now() }
+
+// Law of the world, without zeros.
+func (m *Market) Law() Law { return m.state.Load().law() }
 
 // Start is the first day with data.
 func (m *Market) Start() tables.Day { return m.state.Load().Start }

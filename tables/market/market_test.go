@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -282,34 +283,80 @@ func TestSharedBudget(t *testing.T) {
 	}
 }
 
+// Whatever the law is, a day moves until it says so and not afterwards.
 func TestRestatement(t *testing.T) {
-	m, c := newWorld(1)
-	q := Query{Account: korea, Days: day("2026-11-21")}
-	first := total(m, q)
-	var last Figures
-	for age := range SettledDays + 10 {
-		x := total(m, q)
-		if x.Impressions != first.Impressions || x.Clicks != first.Clicks {
-			t.Errorf("delivery was restated: %+v", x)
+	for _, given := range []Law{{}, {Late: 26, Credit: 3}, {Late: 90, Credit: 33}} {
+		c := NewClock(noon)
+		m := New(Options{Seed: 1, Start: "2026-08-24", Clock: c, Law: given})
+		law := m.Law()
+		q := Query{Account: korea, Days: day("2026-11-21")}
+		first := total(m, q)
+		var last Figures
+		moved := 0
+		for age := 1; age < law.Settled()+10; age++ { // it is noon in Korea
+			x := total(m, q)
+			if x.Impressions != first.Impressions || x.Clicks != first.Clicks {
+				t.Errorf("%+v: delivery was restated: %+v", law, x)
+			}
+			if age > 1 && (x.AllConversions < last.AllConversions || x.Cost > last.Cost) {
+				t.Errorf("%+v, age %d: %+v after %+v", law, age, x, last)
+			}
+			if age > law.Credit+1 && x.Cost != last.Cost {
+				t.Errorf("%+v, age %d: cost %d after %d", law, age, x.Cost, last.Cost)
+			}
+			if age > law.Settled() && x != last {
+				t.Errorf("%+v, age %d: a settled day moved: %+v, %+v", law, age, x, last)
+			}
+			if x != last {
+				moved = age
+			}
+			last = x
+			c.Advance(24 * time.Hour)
 		}
-		if age > 0 && (x.AllConversions < last.AllConversions || x.Cost > last.Cost) {
-			t.Errorf("age %d: %+v after %+v", age, x, last)
+		if last.AllConversions <= first.AllConversions || last.Cost >= first.Cost || moved < law.Late*2/3 {
+			t.Errorf("%+v: little was restated, last at an age of %d days: %+v, %+v", law, moved, first, last)
 		}
-		if age > CreditDays && x.Cost != last.Cost {
-			t.Errorf("age %d: cost %d after %d", age, x.Cost, last.Cost)
-		}
-		if age > SettledDays && x != last {
-			t.Errorf("age %d: a settled day moved: %+v, %+v", age, x, last)
-		}
-		last = x
-		c.Advance(24 * time.Hour)
 	}
-	if last.AllConversions <= first.AllConversions || last.Cost >= first.Cost {
-		t.Errorf("nothing was restated: %+v, %+v", first, last)
+}
+
+// The truth of any moment can be asked for afterwards, down to the last row,
+// whatever was done to the campaigns since.
+func TestFactsAsOf(t *testing.T) {
+	m, c := newWorld(3)
+	type reading struct {
+		at      time.Time
+		facts   []Fact
+		cohorts []Cohort
 	}
-	q.AsOf = noon
-	if x := total(m, q); x != first {
-		t.Errorf("as of then: %+v, it was %+v", x, first)
+	read := func(at time.Time) (r reading) {
+		days := tables.Days{From: "2026-11-10", To: "2026-11-30"}
+		for _, a := range m.Accounts() {
+			for f := range m.Facts(Query{Account: a.ID, Days: days, Split: true, AsOf: at}) {
+				r.facts = append(r.facts, f)
+			}
+		}
+		for _, a := range m.Apps() {
+			r.cohorts = append(r.cohorts, m.Tracker(CohortQuery{App: a.ID, Days: days, AsOf: at})...)
+		}
+		return r
+	}
+	var seen []reading
+	for i := range 12 {
+		r := read(time.Time{})
+		r.at = m.Now()
+		seen = append(seen, r)
+		switch i {
+		case 2:
+			mustApply(t, m, pause(101002))
+		case 5:
+			mustApply(t, m, pause(101003))
+		}
+		c.Advance(31 * time.Hour)
+	}
+	for _, was := range seen {
+		if is := read(was.at); len(was.facts) < 100 || !reflect.DeepEqual(was.facts, is.facts) || !reflect.DeepEqual(was.cohorts, is.cohorts) {
+			t.Errorf("as of %s there are %d facts and %d cohorts, there were %d and %d, or others", was.at, len(is.facts), len(is.cohorts), len(was.facts), len(was.cohorts))
+		}
 	}
 }
 

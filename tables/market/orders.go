@@ -29,7 +29,7 @@ type Order struct {
 func (m *Market) Orders(days tables.Days) []Order {
 	v := m.view(time.Time{})
 	var out []Order
-	late := tables.Days{From: days.From.Add(-LateDays - 2), To: days.To.Add(1)}
+	late := tables.Days{From: days.From.Add(-v.s.law().Late - 2), To: days.To.Add(1)}
 	for i, a := range appList {
 		add := func(u user) {
 			loc := a.Location()

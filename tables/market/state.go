@@ -16,6 +16,7 @@ type header struct {
 	Seed   uint64     `json:"seed"`
 	Start  tables.Day `json:"start"`
 	Origin time.Time  `json:"origin"` // when the world was first made
+	Law    Law        `json:"law,omitzero"`
 }
 
 // state is everything that actions change, with its past. It is never modified

@@ -280,7 +280,7 @@ func (v *view) others(app int, days tables.Days, f func(user)) {
 				b.country = countryOf(home[a.Currency], b.luck)
 				b.installed = begin + int64(moment(&cum, n.unit())*float64(end-begin))
 				if n.unit() < buys {
-					b.orders = []bought{{b.installed + n.delay(), price(40*math.Exp(0.4*n.normal()), a.Currency)}}
+					b.orders = []bought{{b.installed + n.delay(v.s.law()), price(40*math.Exp(0.4*n.normal()), a.Currency)}}
 				}
 				f(b)
 			}

@@ -44,9 +44,9 @@ func under(all map[int64]*customer, id, manager int64) bool {
 	return false
 }
 
-// evaluate answers a plan. Rows without an order come by id and then by
-// segment; the API promises none.
-func evaluate(m *market.Market, p *plan, c *customer, all map[int64]*customer, lag time.Duration) []*row {
+// evaluate answers a plan, with the figures as of a moment. Rows without an
+// order come by id and then by segment; the API promises none.
+func evaluate(m *market.Market, p *plan, c *customer, all map[int64]*customer, lag time.Duration, asOf time.Time) []*row {
 	rows := entities(m, p, c, all, lag)
 	kept := rows[:0]
 	for _, r := range rows {
@@ -56,7 +56,7 @@ func evaluate(m *market.Market, p *plan, c *customer, all map[int64]*customer, l
 	}
 	rows = kept
 	if p.facts {
-		rows = deliver(m, p, c, rows)
+		rows = deliver(m, p, c, rows, asOf)
 	}
 	kept = rows[:0]
 	for _, r := range rows {
@@ -276,7 +276,7 @@ type bucket struct {
 // deliver sums the facts of the entities by the selected segments. Without a
 // segment in SELECT every entity has a row, with one only where a selected
 // metric is not zero (page "Zero metrics" of the documentation).
-func deliver(m *market.Market, p *plan, c *customer, rows []*row) []*row {
+func deliver(m *market.Market, p *plan, c *customer, rows []*row, asOf time.Time) []*row {
 	base := map[int64]*row{}
 	campaigns := []int64{}
 	for _, r := range rows {
@@ -310,7 +310,7 @@ func deliver(m *market.Market, p *plan, c *customer, rows []*row) []*row {
 	var order []*row
 	var last tables.Day
 	var dayPasses bool
-	for f := range m.Facts(market.Query{Account: c.id, Days: p.days, Grain: p.resource.grain, Split: byDevice || byNetwork, Campaigns: campaigns}) {
+	for f := range m.Facts(market.Query{Account: c.id, Days: p.days, Grain: p.resource.grain, Split: byDevice || byNetwork, Campaigns: campaigns, AsOf: asOf}) {
 		if f.Day != last {
 			last, dayPasses = f.Day, passes(p.dates, &row{day: f.Day})
 		}

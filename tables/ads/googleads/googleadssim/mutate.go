@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"argo/tables/market"
 )
@@ -314,7 +315,7 @@ func (c *call) mutable(a market.Action) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := evaluate(c.m, p, c.customer, c.all, 0)
+	rows := evaluate(c.m, p, c.customer, c.all, 0, time.Time{})
 	if len(rows) != 1 {
 		return nil, fmt.Errorf("%s is not there after its mutation", c.nameOf(a))
 	}

@@ -353,7 +353,7 @@ func FuzzGAQL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		rows := evaluate(world, p, all[us], all, 0)
+		rows := evaluate(world, p, all[us], all, 0, time.Time{})
 		if q.limit > 0 && len(rows) > q.limit {
 			t.Fatalf("%q: %d rows", text, len(rows))
 		}

@@ -73,6 +73,9 @@ func (s *Sim) play(c *call) {
 		}
 		c.broken = true
 		c.serve()
+	case market.Late, market.Missing, market.Repeat:
+		c.asOf, c.missing, c.repeat = c.m.Now().Add(-f.Delay), f.Kind == market.Missing, f.Kind == market.Repeat
+		c.serve()
 	}
 }
 

@@ -19,7 +19,7 @@ type pages struct {
 	query    string
 	plan     *plan
 	rows     []*row
-	summary  bool
+	sums     []byte // the summary row; nil: none was asked for
 	total    bool
 	until    time.Time
 }
@@ -73,11 +73,15 @@ func (c *call) search() error {
 		writeJSON(c.w, 200, map[string]any{})
 		return nil
 	}
-	rows := evaluate(c.m, p, c.customer, c.all, c.o.ChangeEventLag)
-	if settings.OmitResults {
+	rows := evaluate(c.m, p, c.customer, c.all, c.o.ChangeEventLag, c.asOf)
+	var sums []byte
+	if settings.ReturnSummaryRow {
+		sums = p.summary(rows)
+	}
+	if rows = c.spoil(p, rows); settings.OmitResults {
 		rows = nil
 	}
-	x := &pages{c.customer.id, req.Query, p, rows, settings.ReturnSummaryRow, settings.ReturnTotalResultsCount, c.m.Now().Add(c.o.PageTokenLife)}
+	x := &pages{c.customer.id, req.Query, p, rows, sums, settings.ReturnTotalResultsCount, c.m.Now().Add(c.o.PageTokenLife)}
 	c.page(x, 0, "")
 	return nil
 }
@@ -99,7 +103,7 @@ func (c *call) later(req searchRequest) error {
 		return single(400, "requestError", "EXPIRED_PAGE_TOKEN", "Page token has expired.")
 	case x.total != req.SearchSettings.ReturnTotalResultsCount && req.SearchSettings.ReturnTotalResultsCount:
 		return single(400, "requestError", "TOTAL_RESULTS_COUNT_NOT_ORIGINALLY_REQUESTED", "The total results count was not originally requested.")
-	case x.summary != req.SearchSettings.ReturnSummaryRow:
+	case (x.sums != nil) != req.SearchSettings.ReturnSummaryRow:
 		return single(400, "requestError", "INCONSISTENT_RETURN_SUMMARY_ROW_VALUE", "return_summary_row must be the same for all pages.")
 	}
 	c.page(x, offset, key)
@@ -120,8 +124,8 @@ func (c *call) page(x *pages, offset int, key string) {
 	if x.total {
 		tail += fmt.Sprintf(`,"totalResultsCount":"%d"`, len(x.rows))
 	}
-	if x.summary && end == len(x.rows) {
-		tail += `,"summaryRow":` + string(x.plan.summary(x.rows))
+	if x.sums != nil && end == len(x.rows) {
+		tail += `,"summaryRow":` + string(x.sums)
 	}
 	tail += fmt.Sprintf(`,"queryResourceConsumption":"%d"`, consumption(end-offset))
 	w, done := compressed(c.w, c.r)
@@ -164,7 +168,22 @@ func (p *plan) results(b []byte, rows []*row) []byte {
 	return append(b, "],"...)
 }
 
-// summary is the row of the sums of all metrics.
+// spoil does to the rows of a report what a fault plan wants: the summary row is
+// that of the report as it is.
+func (c *call) spoil(p *plan, rows []*row) []*row {
+	n := len(rows)
+	switch {
+	case len(p.metrics) == 0 || n == 0:
+	case c.missing:
+		return slices.Delete(slices.Clone(rows), n/2, n/2+1)
+	case c.repeat:
+		return slices.Insert(rows, 0, rows[:min((n+1)/2, pageSize)]...)
+	}
+	return rows
+}
+
+// summary is the row of the metrics of all rows together: sums, and rates of
+// sums.
 func (p *plan) summary(rows []*row) []byte {
 	sum := &row{}
 	for _, r := range rows {
@@ -212,8 +231,8 @@ func (c *call) searchStream() error {
 	if summary && len(p.metrics) == 0 {
 		return single(400, "requestError", "CANNOT_RETURN_SUMMARY_ROW_FOR_REQUEST_WITHOUT_METRICS", "A summary row can only be returned for a query with metrics.")
 	}
-	rows := evaluate(c.m, p, c.customer, c.all, c.o.ChangeEventLag)
-	shown := rows
+	rows := evaluate(c.m, p, c.customer, c.all, c.o.ChangeEventLag, c.asOf)
+	shown := c.spoil(p, rows)
 	if req.SummaryRowSetting == "SUMMARY_ROW_ONLY" {
 		shown = nil
 	}

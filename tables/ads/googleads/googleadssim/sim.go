@@ -132,7 +132,11 @@ type call struct {
 	all      map[int64]*customer
 	body     []byte
 	stream   bool
-	broken   bool // the stream fails after its first part
+	// What a fault plan does to the reply.
+	broken  bool      // the stream fails after its first part
+	asOf    time.Time // of the figures; zero: now
+	missing bool      // a row is left out
+	repeat  bool      // a page comes twice
 }
 
 // ServeHTTP answers the API's requests.

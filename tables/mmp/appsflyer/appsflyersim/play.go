@@ -11,14 +11,14 @@ import (
 
 // play answers the request the way the fault plan wants it: a 429 with a retry
 // is one with Retry-After, without one it is the vendor's usual 403.
-func (s *Sim) play(w http.ResponseWriter, r *http.Request, app string, serve func(http.ResponseWriter)) {
+func (s *Sim) play(w http.ResponseWriter, r *http.Request, app string, serve func(http.ResponseWriter, market.Fault)) {
 	f, hit := s.Faults.Next(market.Call{Sim: "appsflyer", Path: r.Method + " " + r.URL.Path, Account: app})
 	if !hit {
-		serve(w)
+		serve(w, market.Fault{})
 		return
 	}
 	if f.After { // the call counts against the limits
-		serve(&capture{header: http.Header{}})
+		serve(&capture{header: http.Header{}}, market.Fault{})
 	}
 	switch f.Kind {
 	case market.Unauthorized:
@@ -45,10 +45,12 @@ func (s *Sim) play(w http.ResponseWriter, r *http.Request, app string, serve fun
 		if s.m.Sleep(r.Context(), f.Delay) != nil {
 			panic(http.ErrAbortHandler)
 		}
-		serve(w)
+		serve(w, market.Fault{})
+	case market.Late, market.Missing, market.Repeat:
+		serve(w, f)
 	case market.Truncate, market.Midstream:
 		x := &capture{header: http.Header{}, code: 200}
-		serve(x)
+		serve(x, market.Fault{})
 		n := f.Bytes
 		if f.Kind == market.Midstream {
 			n = x.body.Len() / 2

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"argo/tables"
 	"argo/tables/market"
@@ -31,15 +32,15 @@ type line struct {
 // those that the tracker gives them.
 var sourceOf = map[market.Origin]string{market.FromAds: "googleadwords_int", market.FromPartner: "partner_int", market.FromNowhere: "Organic"}
 
-// lines sums the market's cohorts to the rows of the report.
-func (s *Sim) lines(q *request) []*line {
+// lines sums the market's cohorts, as of a moment, to the rows of the report.
+func (s *Sim) lines(q *request, asOf time.Time) []*line {
 	r := reports[q.report]
 	type key struct {
 		day                       tables.Day
 		country, source, campaign string
 	}
 	sums := map[key]*line{}
-	for _, c := range s.m.Tracker(market.CohortQuery{App: q.app.ID, Days: q.days, Zone: q.zone}) {
+	for _, c := range s.m.Tracker(market.CohortQuery{App: q.app.ID, Days: q.days, Zone: q.zone, AsOf: asOf}) {
 		organic := c.Origin == market.FromNowhere
 		source := sourceOf[c.Origin]
 		if c.Retargeting != q.retargeting || q.source != "" && q.source != source || organic != (q.category == "organic") && q.category != "standard" ||
@@ -129,9 +130,17 @@ func (q *request) header(events []int, currency string) []string {
 	return h
 }
 
-// write answers with the report; without rows it is the header alone.
-func (s *Sim) write(w http.ResponseWriter, q *request) {
-	lines := s.lines(q)
+// write answers with the report, or with what a fault plan makes of it; without
+// rows it is the header alone.
+func (s *Sim) write(w http.ResponseWriter, q *request, f market.Fault) {
+	lines := s.lines(q, s.m.Now().Add(-f.Delay))
+	switch n := len(lines); {
+	case n == 0:
+	case f.Kind == market.Missing:
+		lines = slices.Delete(lines, n/2, n/2+1)
+	case f.Kind == market.Repeat:
+		lines = slices.Insert(lines, 0, lines[:(n+1)/2]...)
+	}
 	events := q.events(lines)
 	currency := "USD"
 	if s.o.SalesInAppCurrency {

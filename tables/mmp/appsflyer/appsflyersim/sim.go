@@ -124,8 +124,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, prefix); ok {
 		app, _, _ = strings.Cut(rest, "/")
 	}
-	s.play(w, r, app, func(w http.ResponseWriter) {
-		if err := s.serve(w, r); err != nil {
+	s.play(w, r, app, func(w http.ResponseWriter, f market.Fault) {
+		if err := s.serve(w, r, f); err != nil {
 			s.refuse(w, err)
 		}
 	})
@@ -148,9 +148,9 @@ func (s *Sim) refuse(w http.ResponseWriter, e *refusal) {
 	}
 }
 
-func (s *Sim) serve(w http.ResponseWriter, r *http.Request) *refusal {
+func (s *Sim) serve(w http.ResponseWriter, r *http.Request, f market.Fault) *refusal {
 	if link, ok := strings.CutPrefix(r.URL.Path, "/download/"); ok {
-		return s.download(w, link)
+		return s.download(w, link, f)
 	}
 	q, err := s.check(r)
 	if err != nil {
@@ -168,12 +168,12 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) *refusal {
 		w.WriteHeader(http.StatusFound)
 		return nil
 	}
-	s.write(w, q)
+	s.write(w, q, f)
 	return nil
 }
 
 // download serves a report behind a link, which is its own authorisation.
-func (s *Sim) download(w http.ResponseWriter, link string) *refusal {
+func (s *Sim) download(w http.ResponseWriter, link string, f market.Fault) *refusal {
 	s.mu.Lock()
 	u, ok := s.links[link]
 	s.mu.Unlock()
@@ -189,7 +189,7 @@ func (s *Sim) download(w http.ResponseWriter, link string) *refusal {
 	if refused != nil {
 		return refused
 	}
-	s.write(w, q)
+	s.write(w, q, f)
 	return nil
 }
 
