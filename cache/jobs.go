@@ -353,7 +353,11 @@ func (w *Worker) order(ctx context.Context, kind string, o Order, wait time.Dura
 			j.Days.To = min(o.To, j.Days.To)
 		}
 		if j.Days.From > j.Days.To {
-			return Job{}, fault.New(fault.Invalid, "there are no days from %s to %s in %s.%s, which begins at %s", o.From, o.To, source, name, t.Since)
+			if o.From == "" {
+				o.From = t.Since
+			}
+			return Job{}, fault.New(fault.Invalid, "there are no days from %s to %s in %s.%s", o.From, j.Days.To, source, name).
+				WithHint("the table begins at %s", t.Since)
 		}
 	}
 	if j.ID, err = newID(now); err != nil {

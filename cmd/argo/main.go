@@ -64,6 +64,7 @@ campaign is a stored procedure.
   argo check --config argo.yaml  what works, what does not, and what to do
   argo serve --config argo.yaml  the gateway
   argo query 'SELECT 1'          ask a running gateway
+  argo fetch DATABASE.TABLE      have it fetch history into its cache
 
 Tables, columns with their units, cache segments, statements and changes are
 themselves tables, in the database argo.`,
@@ -71,7 +72,7 @@ themselves tables, in the database argo.`,
 		SilenceErrors: true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), sourcesCommand(), benchCommand(), versionCommand())
+	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), fetchCommand(), sourcesCommand(), benchCommand(), versionCommand())
 	return c
 }
 
