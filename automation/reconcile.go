@@ -110,9 +110,10 @@ func (t *task) reload() error {
 // its request can no longer take effect. Nothing is ever sent. actions finds
 // the action of a run; a run whose action is gone stays unknown, and says so.
 //
-// One process may recover while another works on the same ledger: every move
-// is compare-and-set, so a change is then cancelled or read back, never sent
-// twice.
+// Several processes may share the ledger where each has an Owner: the runs of
+// one that lives are left to it. Call it again from time to time for those of
+// one that died since. Every move is compare-and-set besides, so that a change
+// is never sent twice.
 func (r *Runner) Recover(ctx context.Context, actions func(source, name string) (Action, bool)) error {
 	ctx = tables.WithPurpose(ctx, tables.Acting)
 	runs, err := r.o.Ledger.Runs(ctx, true, 0)
@@ -122,6 +123,17 @@ func (r *Runner) Recover(ctx context.Context, actions func(source, name string) 
 	slices.Reverse(runs) // the oldest first
 	for _, run := range runs {
 		if !r.begin(run.ID) {
+			continue
+		}
+		mine, err := r.mine(ctx, run.ID)
+		if err == nil && mine {
+			run, err = r.o.Ledger.Run(ctx, run.ID) // as its process has left it
+		}
+		if err != nil || !mine || !run.State.Open() {
+			r.end(run.ID)
+			if err != nil {
+				return fmt.Errorf("take over run %s: %w", run.ID, err)
+			}
 			continue
 		}
 		tasks, dues := r.pickUp(ctx, run, actions)

@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +24,8 @@ const (
 	readFor       = 60 * time.Second  // longest ReadBack of the reconciler
 	queueFor      = 5 * time.Second   // wait for another run's change of the same field
 	leaseBeyond   = 10 * time.Minute  // lease beyond the window, for late reconciling
+	runLease      = 60 * time.Second  // of a run to the process that works on it
+	runBeat       = 20 * time.Second  // how often that is prolonged
 )
 
 // RunnerOptions of a Runner.
@@ -33,6 +37,13 @@ type RunnerOptions struct {
 	// Guardrails judge every run when it is planned and each change again
 	// before it is sent. One that fails denies.
 	Guardrails []Guardrail
+	// Owner names this process where several share the ledger, unlike any other,
+	// also of an earlier life: a run is one process's, and others leave it alone
+	// while that one lives. "": there is no other process.
+	Owner string
+	// Alive, where non-nil, says whether the process of an owner lives; nil: one
+	// that has not been heard of for a minute does not.
+	Alive func(owner string) bool
 	// Forget, where non-nil, drops what is cached of tables of an account. It
 	// is called after a change was sent and before the ledger says how it
 	// ended, so that no crash leaves a stale cell behind a finished run.
@@ -66,6 +77,7 @@ type Runner struct {
 	mu     sync.Mutex
 	closed bool
 	live   map[string]bool // runs that this process works on
+	idle   chan struct{}   // closed when there are none; nil where nothing beats
 }
 
 // NewRunner makes a runner; the caller runs Recover once before the first Do,
@@ -120,14 +132,81 @@ func (r *Runner) begin(id string) bool {
 	}
 	r.live[id] = true
 	r.wg.Add(1)
+	if r.o.Owner != "" && len(r.live) == 1 {
+		r.wg.Go(r.beat)
+	}
 	return true
 }
 
 func (r *Runner) end(id string) {
+	if r.o.Owner != "" {
+		if err := r.o.Ledger.Release(context.WithoutCancel(r.ctx), runKey(id), r.o.Owner); err != nil {
+			r.o.Log.Warn("the lease of a run was not released; it runs out by itself", "run", id, "err", err)
+		}
+	}
 	r.mu.Lock()
 	delete(r.live, id)
+	if len(r.live) == 0 && r.idle != nil {
+		close(r.idle)
+		r.idle = nil
+	}
 	r.mu.Unlock()
 	r.wg.Done()
+}
+
+func runKey(id string) string { return "run " + id }
+
+// mine takes the lease of a run for this process, from one that has died too;
+// false: a process that lives has it.
+func (r *Runner) mine(ctx context.Context, id string) (bool, error) {
+	if r.o.Owner == "" {
+		return true, nil
+	}
+	now := r.o.Now()
+	take := func(at time.Time) (holder string, err error) {
+		return r.o.Ledger.Lease(ctx, runKey(id), r.o.Owner, at, now.Add(runLease))
+	}
+	if r.o.Alive == nil {
+		holder, err := take(now)
+		return holder == r.o.Owner, err
+	}
+	holder, err := take(time.Time{}) // whose time is up does not matter
+	if err != nil || holder == r.o.Owner || r.o.Alive(holder) {
+		return holder == r.o.Owner, err
+	}
+	holder, err = take(now.Add(1000 * time.Hour)) // its time is up, whatever it is
+	return holder == r.o.Owner, err
+}
+
+// beat prolongs the leases of the runs that this process works on, while there
+// are any. It goes by the wall clock: a simulated one may stand still.
+func (r *Runner) beat() {
+	r.mu.Lock()
+	idle := make(chan struct{})
+	if len(r.live) == 0 || r.idle != nil {
+		r.mu.Unlock()
+		return
+	}
+	r.idle = idle
+	r.mu.Unlock()
+	tick := time.NewTicker(runBeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-idle:
+			return
+		case <-tick.C:
+		}
+		r.mu.Lock()
+		ids := slices.Sorted(maps.Keys(r.live))
+		r.mu.Unlock()
+		now := r.o.Now()
+		for _, id := range ids {
+			if _, err := r.o.Ledger.Lease(context.WithoutCancel(r.ctx), runKey(id), r.o.Owner, now, now.Add(runLease)); err != nil {
+				r.o.Log.Warn("the lease of a run was not prolonged", "run", id, "err", err)
+			}
+		}
+	}
 }
 
 // Do takes one action down the whole road and gives the run as it stands. It
@@ -193,16 +272,21 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 	if !r.begin(run.ID) {
 		return Run{}, fault.New(fault.Unavailable, "the server is stopping; nothing was sent")
 	}
+	if _, err := r.mine(context.WithoutCancel(ctx), run.ID); err != nil {
+		r.end(run.ID)
+		return Run{}, fmt.Errorf("lease the run: %w", err)
+	}
+	id := run.ID
 	run, inserted, err := r.o.Ledger.Insert(context.WithoutCancel(ctx), run)
 	switch {
 	case err != nil:
-		r.end(run.ID)
+		r.end(id)
 		return Run{}, fmt.Errorf("record the run: %w", err)
 	case !inserted:
-		r.end(run.ID)
+		r.end(id)
 		return repeated(run, q, args)
 	case !run.State.Open():
-		r.end(run.ID)
+		r.end(id)
 		return run, run.fault()
 	}
 
