@@ -19,9 +19,6 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// ownFetchedAt is the column that the file of a segment with parts has.
-var ownFetchedAt = tables.Column{Name: "_fetched_at", Type: tables.Timestamp, NotNull: true}
-
 // sortRows is how many rows are held in memory while they are sorted; a single
 // day may be more.
 const sortRows = 200_000
@@ -584,32 +581,3 @@ func (c *Cache) unhive(ctx context.Context, t tables.Table, old Segment) error {
 	c.giveUp([]Segment{old})
 	return nil
 }
-
-// hold keeps the sweep of this process from a segment that is being made.
-func (c *Cache) hold(s Segment) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.pins[s.ID]++
-}
-
-func (c *Cache) unhold(s Segment) {
-	c.mu.Lock()
-	gone := c.unpin(s.ID)
-	c.mu.Unlock()
-	c.remove(gone)
-}
-
-// discard removes the file of a segment that was not committed.
-func (c *Cache) discard(s Segment) { c.remove([]string{s.place()}) }
-
-// giveUp removes the files of segments that the index does not need any more.
-func (c *Cache) giveUp(segments []Segment) {
-	var places []string
-	for _, s := range segments {
-		places = append(places, s.place())
-	}
-	c.retire(places)
-}
-
-// place is where the file of a segment lies in the Store.
-func (s Segment) place() string { return cmp.Or(s.Place, s.ID) }

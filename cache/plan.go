@@ -3,28 +3,26 @@ package cache
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"argo/tables"
 )
 
 // Plan says which segments answer the cells of want and which gaps remain.
 //
-// A segment can answer a cell if it is of want's source, table and account,
-// holds the cell and every wanted column, and good says so; of several the
-// newest does (I2). Uses and gaps run from the newest day to the oldest and
-// are as long as they can be. good is asked for segments that could answer
-// only, the newest first, with the day "" for a table without days.
+// A segment can answer a cell if it is of want's source, table and account and
+// holds the cell and every wanted column. Of several the one that read the cell
+// last decides (I2): it answers where good says so, else the cell is a gap, so
+// that no answer ever goes back behind one before. Uses and gaps run from the
+// newest day to the oldest and are as long as they can be. good is asked once
+// for each cell, with the day "" for a table without days.
 //
 // The columns of a gap are the wanted ones and those of every segment that
-// holds one of its cells, good or not: the segment that fills the gap then
-// supersedes them all. Otherwise two statements that ask different columns of
-// the same days would fetch these days at every expiry once each, for ever,
-// and the cells would lie in two files. A wider row costs some bytes, a second
-// report costs a call, and calls are what runs out.
+// holds one of its cells, good or not.
 func Plan(want Span, have []Segment, good func(Segment, tables.Day) bool) (use []Use, gaps []Span) {
 	var near []Segment
 	for _, s := range have {
-		if s.Source == want.Source && s.Table == want.Table && s.Account == want.Account && overlap(s.Days, want.Days) {
+		if sameTable(s.Span, want) && overlap(s.Days, want.Days) {
 			near = append(near, s)
 		}
 	}
@@ -62,11 +60,20 @@ func Plan(want Span, have []Segment, good func(Segment, tables.Day) bool) (use [
 		}
 		at = slices.DeleteFunc(at, func(i int) bool { return near[i].Days.From > day })
 		by := none
+		var read time.Time
 		for _, i := range at {
-			if wide[i] && good(near[i], day) {
-				by = i
-				break
+			if by != none && near[i].FetchedAt.Before(read) {
+				break // and so are its parts
 			}
+			if !wide[i] {
+				continue
+			}
+			if is := fetchedAt(near[i], day); by == none || cmp.Or(is.Compare(read), cmp.Compare(near[i].ID, near[by].ID)) > 0 {
+				by, read = i, is
+			}
+		}
+		if by != none && !good(near[by], day) {
+			by = none
 		}
 		days := tables.Days{From: day, To: day}
 		switch {
@@ -92,29 +99,54 @@ func Plan(want Span, have []Segment, good func(Segment, tables.Day) bool) (use [
 }
 
 // superseded gives the ids of segments of which every cell and column is in
-// newer ones that overlap by. What is newer is at least as good: no freshness
-// prefers the older of two reads.
+// ones that read it later and overlap by.
 func superseded(have []Segment, by Segment) (ids []string) {
-	all := append(slices.Clone(have), by)
-	slices.SortFunc(all, newestFirst)
-	for i, old := range all {
-		if old.ID == by.ID || !sameTable(old.Span, by.Span) || !overlap(old.Days, by.Days) {
-			continue
+	var near []Segment
+	for _, s := range have {
+		if sameTable(s.Span, by.Span) {
+			near = append(near, s)
 		}
-		whole := true
-		for day := range cells(old.Days) {
-			whole = slices.ContainsFunc(all[:i], func(s Segment) bool {
-				return sameTable(s.Span, old.Span) && holds(s.Days, day) && superset(s.Columns, old.Columns)
-			})
-			if !whole {
-				break
-			}
-		}
-		if whole {
+	}
+	near = append(near, by)
+	for _, old := range near {
+		if old.ID != by.ID && overlap(old.Days, by.Days) && stoodFor(old, near) {
 			ids = append(ids, old.ID)
 		}
 	}
 	return ids
+}
+
+// overtakes says that other segments have every cell and column of one that was
+// just read, and read them later: then it is of no use to anybody.
+func overtakes(have []Segment, s Segment) (by []string) {
+	if !stoodFor(s, have) {
+		return nil
+	}
+	for _, o := range have {
+		if overlap(o.Days, s.Days) {
+			by = append(by, o.ID)
+		}
+	}
+	return by
+}
+
+// older gives the segments among have that hold a cell of one of from, read
+// before it, and those that hold a cell of these, and so on. Where a segment
+// is given up they must go with it: else the older reading would answer again.
+func older(have, from []Segment) (out []Segment) {
+	taken := map[string]bool{}
+	for _, s := range from {
+		taken[s.ID] = true
+	}
+	for queue := slices.Clone(from); len(queue) > 0; queue = queue[1:] {
+		for _, s := range have {
+			if !taken[s.ID] && overlap(s.Days, queue[0].Days) && newestFirst(queue[0], s) < 0 {
+				taken[s.ID] = true
+				out, queue = append(out, s), append(queue, s)
+			}
+		}
+	}
+	return out
 }
 
 // newestFirst orders by the time of the fetch, then by id, so that the choice

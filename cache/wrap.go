@@ -3,8 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"sync"
@@ -13,7 +11,8 @@ import (
 	"argo/tables"
 	"argo/tables/fault"
 
-	"golang.org/x/sync/errgroup"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/oklog/ulid/v2"
 )
 
 // Options of a Cache.
@@ -23,49 +22,80 @@ type Options struct {
 	Now   func() time.Time // default time.Now
 	Log   *slog.Logger     // default slog.Default
 	// MaxBytes is the budget of all segments; 0: none. It is kept at every
-	// commit and by Sweep; what is being read is spared.
+	// commit and by Sweep; what is being read is spared. Files that were given up
+	// stay for the Grace beside it.
 	MaxBytes int64
-	Parallel int // fetches of one source that run at once; default 4
+	History  History
+	// Grace is how long the file of a segment stays after the index has given it
+	// up, for statements in other processes: longer than any of them. Default
+	// 15 minutes.
+	Grace    time.Duration
+	Parallel int // fetches of one source that people wait for at once; default 4
+	// Owner names the process in claims, unlike any other's; "": made up.
+	Owner string
 	// Fingerprint, where non-nil, gives a text that changes with the
 	// configuration of a source (a hash of its options): the accounts that were
 	// remembered under another one are not taken for those of today.
 	Fingerprint func(source string) string
 }
 
+// History says how much is kept for AS OF of what a newer reading has replaced.
+type History struct {
+	Keep     time.Duration // since it was replaced; default 400 days, negative: nothing
+	MaxBytes int64         // default a third of Options.MaxBytes, negative: no limit
+}
+
 // Cache keeps what was fetched from the tables that it wraps. It is safe for
 // concurrent use. Several processes may share one Index and Store: what they
-// commit is whole and what one forgets the other never brings back, but each
-// has its own single flight, and a file that one drops is gone for a reader in
-// the other, which then fetches it again.
+// commit is whole, what one forgets the other never brings back, and a cell that
+// one is fetching the others wait for.
 type Cache struct {
-	o     Options
-	wg    sync.WaitGroup // fetches under way
-	evict sync.Mutex     // one eviction at a time
-	shelf shelf          // the tables as their sources gave them
+	o       Options
+	ctx     context.Context // of what nobody waits for; ends with Close
+	stop    context.CancelFunc
+	wg      sync.WaitGroup // fetches and whatever else is under way
+	evict   sync.Mutex     // one eviction at a time
+	shelf   shelf          // the tables as their sources gave them
+	lists   *lists
+	meter   meter
+	faults  faults
+	touched *lru.Cache[string, time.Time] // when the use of a segment was last noted
 
-	mu      sync.Mutex // guards everything below, and every flight
-	books   map[key]*book
-	lanes   map[string]*lane
-	rosters map[string]*roster
-	pins    map[string]int  // readers of a segment, and the fetch that writes it
-	doomed  map[string]bool // dropped while pinned: removed with the last pin
-	bytes   int64           // of all segments, as far as this process knows
+	mu       sync.Mutex // guards everything below, and every flight
+	closed   bool
+	books    map[key]*book
+	lanes    map[string]*lane
+	rosters  map[string]*roster
+	pins     map[string]int       // readers of a segment, and the fetch that writes it
+	claims   map[string]time.Time // of this process: their ends
+	beating  chan struct{}        // closed when they need not be looked after any more; nil: there are none
+	vigils   map[string]*vigil    // for claims of other processes
+	renewing int                  // requests in the background
+	orphans  map[string]orphan    // files that no segment needs
+	tidying  bool
+	tidied   time.Time
+	bytes    int64 // of all segments, as far as this process knows
+	history  int64 // of those that are retired
 }
 
 type key struct{ source, table, account string }
 
 // book serialises the index of one table and account within the process: what
-// is read from the index and pinned under its lock is not removed.
+// is read from the index and pinned under its lock is not given up.
 type book struct {
 	sync.Mutex
-	flights []*flight // guarded by Cache.mu
+	last     time.Time // of the changes that are known
+	gaveUp   time.Time // when this process last gave up something that answered
+	flights  []*flight // guarded by Cache.mu, as is the next one
+	renewing bool      // in the background
 }
 
 // touchAfter is how coarse UsedAt is: a dashboard that reloads every minute
 // should not write to the index every minute.
 const touchAfter = 10 * time.Minute
 
-// New makes a cache; the caller runs Sweep once before the first scan.
+// New makes a cache; the caller runs Sweep once before the first scan, and now
+// and then.
 func New(o Options) (*Cache, error) {
 	if o.Index == nil || o.Store == nil {
 		return nil, errors.New("cache: Index and Store must be given")
@@ -79,20 +109,59 @@ func New(o Options) (*Cache, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 4
 	}
-	return &Cache{o: o, books: map[key]*book{}, lanes: map[string]*lane{}, rosters: map[string]*roster{},
-		pins: map[string]int{}, doomed: map[string]bool{}}, nil
+	if o.Grace <= 0 {
+		o.Grace = 15 * time.Minute
+	}
+	if o.Owner == "" {
+		o.Owner = ulid.Make().String()
+	}
+	if o.History.Keep == 0 {
+		o.History.Keep = 400 * 24 * time.Hour
+	}
+	if o.History.MaxBytes == 0 {
+		o.History.MaxBytes = o.MaxBytes / 3
+	}
+	c := &Cache{o: o, books: map[key]*book{}, lanes: map[string]*lane{}, rosters: map[string]*roster{}, pins: map[string]int{},
+		claims: map[string]time.Time{}, vigils: map[string]*vigil{}, orphans: map[string]orphan{},
+		meter: meter{index: o.Index, now: o.Now, warn: o.Log.WarnContext}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	var err, err2 error
+	c.lists, err = newLists(o.Index)
+	c.touched, err2 = lru.New[string, time.Time](65536)
+	return c, errors.Join(err, err2)
 }
 
-// Close waits for the fetches under way. A fetch ends soon after the last
-// statement that waits for it has gone, so end the statements first.
-func (c *Cache) Close() { c.wg.Wait() }
+// Close ends what goes on in the background and waits for the fetches under way.
+// A fetch ends soon after the last statement that waits for it has gone, so end
+// the statements first.
+func (c *Cache) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.stop()
+	c.wg.Wait()
+}
+
+// now is the moment as segments have it.
+func (c *Cache) now() time.Time { return c.o.Now().UTC().Truncate(time.Microsecond) }
+
+// Costs gives what the fetches of a table were measured to cost.
+func (c *Cache) Costs(ctx context.Context, source, table string) Costs {
+	return c.meter.Costs(ctx, source, table)
+}
 
 // Wrap puts the cache in front of a table of a source (the name of the
 // connection). The table that comes back has Files instead of Scan; its files
-// are whole segments that hold at least the columns of the scan, each
-// restricted to the days that it answers (File.Days) where it holds more. A
-// segment without rows is left out, so the list may be empty. Its Accounts are
-// remembered for an hour.
+// are segments that hold at least the columns of the scan, each restricted to
+// the days that it answers (File.Days) where it holds more. A segment without
+// rows is left out, so the list may be empty. At the end of its columns are the
+// cache's own, OwnColumns. It answers AS OF, says what a scan would cost
+// (Estimate, without a call), and remembers its Accounts for an hour.
+//
+// A cell answers for as long as the table promises for every group of the
+// columns that are asked for; before that time is over it is renewed in the
+// background. Where the source is down or throttled an older reading answers,
+// with a warning, unless the scan is Strict.
 //
 // Files fails as the table's Scan fails, and as its Accounts; a scan that
 // waits for a cell that another one fetches fails with that one's fault.
@@ -102,75 +171,66 @@ func (c *Cache) Wrap(source string, t tables.Table) tables.Table {
 	}
 	c.shelf.put(source, t)
 	w := t
-	w.Scan = nil
+	w.Scan, w.History = nil, true
+	w.Columns = append(slices.Clone(t.Columns), OwnColumns(t)...)
 	if t.Accounts != nil {
 		w.Accounts = func(ctx context.Context) ([]tables.Account, error) {
 			return c.accounts(ctx, source, t.Accounts)
 		}
 		w.Roster = func(ctx context.Context) ([]tables.Account, int, error) { return c.remembered(ctx, source) }
 	}
+	if t.Incompatible != nil {
+		w.Incompatible = func(columns []string) error { return t.Incompatible(fetched(columns)) }
+	}
+	if t.Describe != nil {
+		w.Describe = func(ctx context.Context) ([]tables.Column, error) {
+			columns, err := t.Describe(ctx)
+			return append(slices.Clone(columns), OwnColumns(t)...), err
+		}
+	}
 	w.Files = func(ctx context.Context, s tables.Scan) ([]tables.File, func(), error) {
-		return c.files(ctx, source, t, s)
+		return c.scan(ctx, source, t, s)
+	}
+	w.Estimate = func(ctx context.Context, s tables.Scan) (tables.Estimate, error) {
+		return c.estimate(ctx, source, t, s)
 	}
 	return w
 }
 
-// files answers one scan.
-func (c *Cache) files(ctx context.Context, source string, t tables.Table, s tables.Scan) ([]tables.File, func(), error) {
-	columns, err := wanted(t, s)
-	if err != nil {
-		return nil, nil, err
+// scan answers one scan.
+func (c *Cache) scan(ctx context.Context, source string, t tables.Table, s tables.Scan) ([]tables.File, func(), error) {
+	c.tidy()
+	if !s.AsOf.IsZero() {
+		return c.asOf(ctx, source, t, s)
 	}
 	zone, err := c.calendar(ctx, source, t, s.Account)
 	if err != nil {
 		return nil, nil, err
 	}
-	now := c.o.Now().In(zone)
-	q := &request{
-		c: c, t: t, book: c.book(key{source, t.Name, s.Account}),
-		want: Span{Source: source, Table: t.Name, Account: s.Account, Days: s.Days, Columns: columns},
-		good: func(seg Segment, d tables.Day) bool {
-			return t.Fresh.Good(seg.FetchedAt.In(zone), d, now, s.MaxAge)
-		},
+	w, err := newWish(source, t, s, c.o.Now().In(zone))
+	if err != nil {
+		return nil, nil, err
 	}
-	for try := 0; ; try++ {
-		files, lost, err := q.answer(ctx)
-		if err == nil {
-			c.touch(ctx, q.used, now)
-			return files, sync.OnceFunc(q.release), nil
-		}
+	q := &request{wish: w, c: c, book: c.book(w.key()), strict: s.Strict, took: map[string]bool{}}
+	files, err := q.serve(ctx, own(s.Columns))
+	if err != nil {
 		q.release()
-		// The index knows a file that is gone: somebody emptied the folder.
-		// Forget the segment, so that its cells are gaps again.
-		if !errors.Is(err, fs.ErrNotExist) || lost == "" || try == 3 {
-			return nil, nil, err
-		}
-		c.o.Log.WarnContext(ctx, "a segment's file is gone; its cells are fetched again", "segment", lost, "table", t.Name)
-		if err := c.o.Index.Commit(ctx, Change{Drop: []string{lost}}); err != nil {
-			return nil, nil, fmt.Errorf("drop segment %s: %w", lost, err)
-		}
+		return nil, nil, err
 	}
+	return files, sync.OnceFunc(q.release), nil
 }
 
 // wanted gives the sorted columns that a scan needs: those it asks for and
 // those that every fetch holds.
-func wanted(t tables.Table, s tables.Scan) ([]string, error) {
+func wanted(t tables.Table, s tables.Scan, asked []string) ([]string, error) {
 	if (t.Day != "") == s.Days.IsZero() || (s.Days.From == "") != (s.Days.To == "") || s.Days.From > s.Days.To {
 		return nil, fault.New(fault.Internal, "a scan of %s asks for the days %q to %q", t.Name, s.Days.From, s.Days.To)
 	}
-	columns := append(slices.Clone(s.Columns), t.Key...)
-	for _, name := range []string{t.Account, t.Day} {
-		if name != "" {
-			columns = append(columns, name)
-		}
-	}
+	columns := withKey(t, asked)
 	if t.Whole {
 		for _, c := range t.Columns {
 			columns = append(columns, c.Name)
 		}
-	}
-	if len(columns) == 0 {
-		columns = append(columns, t.Columns[0].Name) // COUNT(*) of a table without a key
 	}
 	for _, name := range columns {
 		if t.Lookup(name) == nil {
@@ -180,191 +240,25 @@ func wanted(t tables.Table, s tables.Scan) ([]string, error) {
 	return sorted(columns), nil
 }
 
-// request is one scan on its way: what it has pinned and what it waits for.
-type request struct {
-	c    *Cache
-	t    tables.Table
-	book *book
-	want Span
-	good func(Segment, tables.Day) bool
-
-	found   []Use     // what the index answers
-	pinned  []Segment // its segments
-	flights []*flight // fetches of the rest: own ones and joined ones
-	used    []Segment // what answers in the end
-}
-
-// answer plans, fetches what is missing, and gives the files. With an error
-// that is fs.ErrNotExist comes the segment that has lost its file.
-func (q *request) answer(ctx context.Context) (files []tables.File, lost string, err error) {
-	cached, missed, err := q.board(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	wait, waitCtx := errgroup.WithContext(ctx)
-	for _, f := range q.flights {
-		wait.Go(func() error { return f.wait(waitCtx) })
-	}
-	if err := wait.Wait(); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, "", err
-	}
-	use := q.found
-	if len(q.flights) > 0 {
-		// Every gap now lies in a segment of a flight, which answers however old
-		// the statement wants its cells to be at most.
-		have, fetched := slices.Clone(q.pinned), map[string]bool{}
-		for _, f := range q.flights {
-			have = append(have, f.segment)
-			fetched[f.segment.ID] = true
-		}
-		var gaps []Span
-		use, gaps = Plan(q.want, have, func(s Segment, d tables.Day) bool { return fetched[s.ID] || q.good(s, d) })
-		if len(gaps) > 0 {
-			return nil, "", fault.New(fault.Internal, "the days %s to %s of %s were fetched and are not there",
-				gaps[0].Days.From, gaps[0].Days.To, q.t.Name)
-		}
-	}
-	trace := tables.TraceOf(ctx)
+// touch notes the use of segments for the eviction.
+func (c *Cache) touch(ctx context.Context, use []Use) {
+	now := c.now()
+	var ids []string
 	for _, u := range use {
-		trace.AsOf(u.Segment.FetchedAt)
-		q.used = append(q.used, u.Segment)
-		if u.Segment.Rows == 0 {
+		s := u.Segment
+		if now.Sub(s.UsedAt) < touchAfter || now.Sub(s.FetchedAt) < touchAfter || slices.Contains(ids, s.ID) {
 			continue
 		}
-		path, err := q.c.o.Store.Path(ctx, u.Segment.ID)
-		if err != nil {
-			return nil, u.Segment.ID, fmt.Errorf("open segment %s: %w", u.Segment.ID, err)
+		if at, ok := c.touched.Get(s.ID); ok && now.Sub(at) < touchAfter {
+			continue
 		}
-		f := tables.File{Path: path, Rows: u.Segment.Rows, Bytes: u.Segment.Bytes, AsOf: u.Segment.FetchedAt}
-		if u.Days != u.Segment.Days {
-			f.Day, f.Days, f.Rows = q.t.Day, u.Days, -1
-		}
-		files = append(files, f)
-	}
-	trace.Cells(cached, missed)
-	return files, "", nil
-}
-
-// board pins what the index has and joins or starts a fetch for every cell
-// that it has not.
-func (q *request) board(ctx context.Context) (cached, missed int64, err error) {
-	c := q.c
-	q.book.Lock()
-	defer q.book.Unlock()
-	have, err := c.o.Index.Segments(ctx, q.want.Source, q.want.Table, q.want.Account)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read the index of %s: %w", q.t.Name, err)
-	}
-	found, gaps := Plan(q.want, have, q.good)
-	epoch := int64(0)
-	if len(gaps) > 0 {
-		if epoch, err = c.o.Index.Epoch(ctx, q.want.Source, q.want.Table, q.want.Account); err != nil {
-			return 0, 0, fmt.Errorf("read the index of %s: %w", q.t.Name, err)
-		}
-	}
-
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q.found, q.pinned, q.flights, q.used = found, nil, nil, nil
-	pinned := map[string]bool{}
-	for _, u := range found {
-		if !pinned[u.Segment.ID] {
-			pinned[u.Segment.ID] = true
-			q.pinned = append(q.pinned, u.Segment)
-			c.pins[u.Segment.ID]++
-		}
-		cached += count(u.Days)
-	}
-	var own []*flight
-	for _, g := range gaps {
-		rest, joined := q.join(g.Days)
-		cached += joined
-		for _, days := range rest {
-			missed += count(days)
-			for _, chunk := range days.Chunks(q.t.MaxDays) {
-				span := g
-				span.Days, span.Columns = chunk, q.columns(g.Columns)
-				own = append(own, c.depart(ctx, q.book, q.t, span, epoch))
-			}
-		}
-	}
-	q.flights = append(q.flights, own...)
-	c.schedule(q.want.Source, own)
-	return cached, missed, nil
-}
-
-// join boards every flight under way that brings a cell of days with all
-// wanted columns, and gives the ranges that none brings. c.mu is held.
-func (q *request) join(days tables.Days) (rest []tables.Days, joined int64) {
-	var able []*flight
-	for _, f := range q.book.flights {
-		if overlap(f.span.Days, days) && superset(f.span.Columns, q.want.Columns) {
-			able = append(able, f)
-		}
-	}
-	taken := true
-	for day := range cells(days) {
-		i := slices.IndexFunc(able, func(f *flight) bool { return holds(f.span.Days, day) })
-		switch {
-		case i >= 0:
-			if f := able[i]; !slices.Contains(q.flights, f) {
-				f.waiters++
-				q.flights = append(q.flights, f)
-			}
-			joined++
-		case taken:
-			rest = append(rest, tables.Days{From: day, To: day})
-		default:
-			rest[len(rest)-1].From = day
-		}
-		taken = i >= 0
-	}
-	return rest, joined
-}
-
-// columns narrows those of a widened gap to what can be fetched together: the
-// segments before may hold columns that the table has no longer, or that the
-// source does not give beside the wanted ones.
-func (q *request) columns(wide []string) []string {
-	wide = slices.DeleteFunc(slices.Clone(wide), func(name string) bool { return q.t.Lookup(name) == nil })
-	if q.t.Incompatible != nil && len(wide) > len(q.want.Columns) && q.t.Incompatible(wide) != nil {
-		return q.want.Columns
-	}
-	return wide
-}
-
-// release lets go of everything; a segment that was dropped meanwhile is
-// removed by its last reader.
-func (q *request) release() {
-	c := q.c
-	c.mu.Lock()
-	var gone []string
-	for _, s := range q.pinned {
-		gone = append(gone, c.unpin(s.ID)...)
-	}
-	for _, f := range q.flights {
-		gone = append(gone, c.leave(f)...)
-	}
-	q.pinned, q.flights = nil, nil
-	c.mu.Unlock()
-	c.remove(gone)
-}
-
-// touch notes the use of segments for the eviction.
-func (c *Cache) touch(ctx context.Context, used []Segment, now time.Time) {
-	var ids []string
-	for _, s := range used {
-		if now.Sub(s.UsedAt) >= touchAfter && now.Sub(s.FetchedAt) >= touchAfter {
-			ids = append(ids, s.ID)
-		}
+		c.touched.Add(s.ID, now)
+		ids = append(ids, s.ID)
 	}
 	if len(ids) == 0 {
 		return
 	}
-	if err := c.o.Index.Touch(ctx, ids, now.UTC()); err != nil && ctx.Err() == nil {
+	if err := c.o.Index.Touch(ctx, ids, now); err != nil && ctx.Err() == nil {
 		c.o.Log.WarnContext(ctx, "the use of segments was not noted", "err", err)
 	}
 }
