@@ -14,6 +14,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -134,11 +135,22 @@ type Account struct {
 
 // Location is the account's calendar; an unknown zone is UTC.
 func (a Account) Location() *time.Location {
-	if l, err := time.LoadLocation(a.Zone); err == nil && a.Zone != "" {
-		return l
+	if a.Zone == "" {
+		return time.UTC
 	}
-	return time.UTC
+	if l, ok := locations.Load(a.Zone); ok {
+		return l.(*time.Location)
+	}
+	l, err := time.LoadLocation(a.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	locations.Store(a.Zone, l)
+	return l
 }
+
+// locations that were read from the zone files, by name.
+var locations sync.Map
 
 // Column of a table.
 type Column struct {
