@@ -23,11 +23,12 @@ const (
 // it; a caller that has to wait for another's call does so no longer than its
 // context, and a call that fails is tried again by the next caller.
 type roster struct {
-	turn   chan struct{}
-	loaded bool
-	list   []tables.Account
-	at     time.Time
-	failed error // of the last call, until retry
+	turn chan struct{}
+	list []tables.Account
+	at   time.Time
+	// failed is the outcome of the last call, until retry; changed with Cache.mu
+	// too.
+	failed error
 	retry  time.Time
 }
 
@@ -50,33 +51,53 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 		return nil, context.Cause(ctx)
 	}
 
-	if !r.loaded {
+	good := func() bool { return !r.at.IsZero() && c.o.Now().Sub(r.at) < accountsKeep }
+	var unread error
+	load := func() bool { // another process may have listed them
+		if good() {
+			return true
+		}
 		saved, at, err := c.o.Index.Accounts(ctx, name)
 		if err != nil {
-			return nil, fmt.Errorf("read the accounts of %s: %w", source, err)
+			unread = fmt.Errorf("read the accounts of %s: %w", source, err)
+			return true
 		}
-		r.list, r.at, r.loaded = saved, at, true
+		if at.After(r.at) {
+			c.mu.Lock()
+			r.list, r.at, r.failed = saved, at, nil
+			c.mu.Unlock()
+		}
+		return good()
 	}
-	now := c.o.Now()
-	if !r.at.IsZero() && now.Sub(r.at) < accountsKeep {
-		return slices.Clone(r.list), nil
+	if load() {
+		return slices.Clone(r.list), unread
 	}
 	err := r.failed
-	if err == nil || !now.Before(r.retry) {
-		var fresh []tables.Account
-		if fresh, err = c.listing(ctx, name, list); err == nil {
-			r.list, r.at, r.failed = fresh, now.UTC().Truncate(time.Microsecond), nil
+	if err == nil || !c.o.Now().Before(r.retry) {
+		err = c.alone(ctx, name, listingCosts, load, func() error {
+			fresh, err := c.listing(ctx, name, list)
+			if err != nil {
+				return err
+			}
+			c.mu.Lock()
+			r.list, r.at, r.failed = fresh, c.now(), nil
+			c.mu.Unlock()
 			if err := c.o.Index.SaveAccounts(ctx, name, fresh, r.at); err != nil && ctx.Err() == nil {
 				c.o.Log.WarnContext(ctx, "the accounts were not saved", "source", source, "err", err)
 			}
-			return slices.Clone(fresh), nil
+			return nil
+		})
+		if err == nil {
+			return slices.Clone(r.list), unread
 		}
 	}
 	if k := fault.KindOf(err); r.at.IsZero() || ctx.Err() != nil || k != fault.Unavailable && k != fault.Throttled && k != fault.Timeout {
 		return nil, err
 	}
-	if r.failed == nil || !now.Before(r.retry) {
+	if now := c.o.Now(); r.failed == nil || !now.Before(r.retry) {
+		c.mu.Lock()
 		r.failed, r.retry = err, now.Add(accountsPause)
+		c.mu.Unlock()
 	}
 	tables.TraceOf(ctx).Warn(fault.Wrap(fault.KindOf(err), err, "the accounts of %s are those of %s", source, r.at.Format(time.DateTime)))
 	return slices.Clone(r.list), nil
@@ -124,6 +145,13 @@ func (c *Cache) remembered(ctx context.Context, source string) (list []tables.Ac
 		return append([]tables.Account{}, list...), 0, nil
 	default:
 		list = append([]tables.Account{}, list...)
+		c.mu.Lock()
+		r := c.rosters[name]
+		paused := r != nil && r.failed != nil && c.o.Now().Before(r.retry)
+		c.mu.Unlock()
+		if paused {
+			return list, 0, nil
+		}
 	}
 	blob, err := c.o.Index.Costs(ctx, name, listingCosts)
 	if err != nil {

@@ -183,10 +183,13 @@ func setup(t *testing.T, change func(*cache.Options, *tables.Table)) *fixture {
 	return f
 }
 
+// grace of the files of the fixture.
+const grace = time.Millisecond
+
 // start begins a new life of the server on the same index and store.
 func (f *fixture) start(change func(*cache.Options, *tables.Table)) {
 	f.Helper()
-	o := cache.Options{Index: f.index, Store: f.store, Now: now, Log: slog.New(slog.DiscardHandler)}
+	o := cache.Options{Index: f.index, Store: f.store, Now: now, Log: slog.New(slog.DiscardHandler), Grace: grace}
 	t := f.source.table()
 	if change != nil {
 		change(&o, &t)
@@ -264,17 +267,32 @@ func answer(d tables.Days) (n int) {
 	return n
 }
 
-// stored says how many files there are, and that the index knows each.
+// stored says how many segments answer, that each segment has its file, and
+// that there is no other once the grace is over.
 func (f *fixture) stored(want int) {
 	f.Helper()
-	files, _ := f.store.List(context.Background())
-	all, _ := f.index.All(context.Background())
-	var ids []string
-	for _, s := range all {
-		ids = append(ids, s.ID)
+	ctx := context.Background()
+	for range 2 {
+		if err := f.cache.Sweep(ctx); err != nil {
+			f.Fatal(err)
+		}
+		pass(2 * grace)
 	}
-	slices.Sort(ids)
-	if len(files) != want || !slices.Equal(files, ids) {
-		f.Errorf("%d files, not %d: %q; the index has %q", len(files), want, files, ids)
+	if err := f.cache.Sweep(ctx); err != nil {
+		f.Fatal(err)
+	}
+	files, _ := f.store.List(ctx)
+	all, _ := f.index.All(ctx)
+	var places []string
+	live := 0
+	for _, s := range all {
+		places = append(places, place(s))
+		if s.RetiredAt.IsZero() {
+			live++
+		}
+	}
+	slices.Sort(places)
+	if live != want || !slices.Equal(files, places) {
+		f.Errorf("%d segments answer, not %d; %d files of %d segments", live, want, len(files), len(places))
 	}
 }

@@ -79,6 +79,7 @@ func TestFailure(t *testing.T) {
 		f.fail = func(s tables.Scan) error {
 			pass(time.Second)
 			if s.Days.From == "2026-11-01" {
+				pass(time.Second)
 				return cause
 			}
 			return nil
@@ -102,38 +103,44 @@ func TestFailure(t *testing.T) {
 		}
 		f.fail = nil
 		f.calls = nil
+		if _, err := f.ask(query("1", days("11-01", "11-10"), "cost")); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("asked again at once: %v", err)
+		}
+		f.asked(t) // the source is left alone
+		pass(time.Minute)
 		f.must(query("1", days("11-01", "11-10"), "cost"))
-		f.asked(t, "1 11-01..11-10 account,cost,date,id")
+		f.asked(t, "1 11-01..11-10 a,account,b,cost,date,id")
 
 		// Every way to fail leaves nothing.
 		for name, breakIt := range map[string]func() (mend func()){
 			"store":  func() func() { f.store.Fail = only("Write"); return func() { f.store.Fail = nil } },
 			"commit": func() func() { f.index.Fail = only("Commit"); return func() { f.index.Fail = nil } },
-			"epoch":  func() func() { f.index.Fail = only("Epoch"); return func() { f.index.Fail = nil } },
-			"list":   func() func() { f.index.Fail = only("Segments"); return func() { f.index.Fail = nil } },
+			"claim":  func() func() { f.index.Fail = only("Board"); return func() { f.index.Fail = nil } },
 			"panic": func() func() {
 				f.before = func(context.Context, tables.Scan) { panic("index out of range") }
 				return func() { f.before = nil }
 			},
 			"short row": func() func() { f.extra = []tables.Row{{"1"}}; return func() { f.extra = nil } },
-			"no day":    func() func() { f.extra = []tables.Row{{"1", int64(1), nil, int64(1)}}; return func() { f.extra = nil } },
+			"no day": func() func() {
+				f.extra = []tables.Row{{"a", "1", "b", int64(1), nil, int64(1)}}
+				return func() { f.extra = nil }
+			},
 			"no account": func() func() {
-				f.extra = []tables.Row{{nil, int64(1), tables.Day("2026-10-03"), int64(1)}}
+				f.extra = []tables.Row{{"a", nil, "b", int64(1), tables.Day("2026-10-03"), int64(1)}}
 				return func() { f.extra = nil }
 			},
 		} {
-			files, _ := f.store.List(context.Background())
 			mend := breakIt()
 			if _, err := f.ask(query("1", days("10-01", "10-10"), "cost")); err == nil {
 				t.Errorf("%s: no error", name)
 			}
 			synctest.Wait()
 			mend()
-			f.stored(len(files))
+			f.stored(2)
 		}
 		f.calls = nil
 		f.must(query("1", days("10-01", "10-10"), "cost"))
-		f.asked(t, "1 10-01..10-10 account,cost,date,id")
+		f.asked(t, "1 10-01..10-10 a,account,b,cost,date,id")
 	})
 }
 
@@ -215,7 +222,7 @@ func TestStarterGoesWaiterStays(t *testing.T) {
 		pass(time.Second)
 		cancel()
 		wg.Wait()
-		f.asked(t, "1 11-01..11-04 account,cost,date,id")
+		f.asked(t, "1 11-01..11-04 a,account,b,cost,date,id")
 		f.stored(1)
 	})
 }
@@ -330,15 +337,23 @@ func TestStorm(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			f.cache.Close()
+			synctest.Wait()
 			f.before, f.fail, f.calls = nil, nil, nil
+			pass(time.Minute) // what failed is remembered
 			f.must(query("1", days("09-01", "09-30"), "cost"))
-			f.cache.Close()
+			synctest.Wait()
 			f.calls = nil
 			f.must(query("1", days("09-01", "09-30"), "cost"))
 			f.asked(t)
-			files, _ := f.store.List(context.Background())
-			f.stored(len(files))
+			live := 0
+			for _, account := range []string{"1", "2"} {
+				have, _ := f.index.Segments(context.Background(), "ads", "perf", account)
+				live += len(have)
+			}
+			f.stored(live)
+			if claims, _ := f.index.Claims(context.Background(), "ads", "perf", "1", time.Time{}); len(claims) > 0 {
+				t.Errorf("claims are left: %+v", claims)
+			}
 		})
 	}
 }

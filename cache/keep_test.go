@@ -37,17 +37,17 @@ func TestForget(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 		f.must(query("2", days("11-01", "11-04"), "cost"))
-		f.asked(t, "1 11-01..11-04 account,cost,date,id")
+		f.asked(t, "1 11-01..11-04 a,account,b,cost,date,id")
 		release()
 		release() // once is enough
 		f.stored(2)
 
-		// A fetch that began before is for those who asked before.
+		// A fetch that began before is made once more for those who asked before.
 		forget()
 		f.before = func(context.Context, tables.Scan) { pass(time.Minute) }
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if got := f.must(s); !strings.HasSuffix(got[0], " 2") {
+			if got := f.must(s); !strings.HasSuffix(got[0], " 3") {
 				t.Errorf("who asked before: %q", got)
 			}
 		})
@@ -60,6 +60,7 @@ func TestForget(t *testing.T) {
 		wg.Wait()
 		synctest.Wait()
 		f.stored(2)
+		f.calls = nil
 
 		// Another process forgets.
 		wg.Go(func() { f.must(query("1", days("11-06", "11-09"), "cost")) })
@@ -69,9 +70,8 @@ func TestForget(t *testing.T) {
 		}
 		wg.Wait()
 		synctest.Wait()
-		if all, _ := f.index.All(context.Background()); len(all) != 1 {
-			t.Errorf("the index has %+v", all)
-		}
+		f.asked(t, "1 11-06..11-09 a,account,b,cost,date,id", "1 11-06..11-09 a,account,b,cost,date,id")
+		f.stored(2)
 	})
 }
 
@@ -83,7 +83,9 @@ func TestSupersededWhileRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.must(query("1", d, "a"))
+		again := query("1", d, "a")
+		again.Renew = true
+		f.must(again)
 		if got := f.rows(files, "cost"); len(got) != 4 {
 			t.Errorf("%q", got)
 		}
@@ -98,7 +100,9 @@ func TestPartlySuperseded(t *testing.T) {
 		f.must(query("1", days("11-01", "11-14"), "cost"))
 		f.version("1", 2)
 		pass(time.Second)
-		f.must(query("1", days("11-06", "11-08"), "a"))
+		again := query("1", days("11-06", "11-08"), "a")
+		again.Renew = true
+		f.must(again)
 		files, release, err := f.table.Files(context.Background(), query("1", days("11-01", "11-14"), "cost"))
 		if err != nil {
 			t.Fatal(err)
@@ -120,8 +124,8 @@ func TestPartlySuperseded(t *testing.T) {
 
 func TestEviction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// A day of four columns is 132 bytes in this store.
-		f := setup(t, func(o *cache.Options, _ *tables.Table) { o.MaxBytes = 5 * 132 })
+		// A day of six columns is 148 bytes in this store.
+		f := setup(t, func(o *cache.Options, _ *tables.Table) { o.MaxBytes = 5 * 148 })
 		day := func(n int) tables.Scan {
 			d := tables.Day("2026-10-06").Add(n)
 			return query("1", tables.Days{From: d, To: d}, "cost")
@@ -140,7 +144,7 @@ func TestEviction(t *testing.T) {
 		f.must(day(5))
 		synctest.Wait()
 		f.stored(4)
-		f.asked(t, "1 10-11..10-11 account,cost,date,id")
+		f.asked(t, "1 10-11..10-11 a,account,b,cost,date,id")
 		for _, n := range []int{0, 1, 4, 5} {
 			f.must(day(n))
 		}
@@ -150,8 +154,8 @@ func TestEviction(t *testing.T) {
 		}
 		release()
 		f.must(day(2))
-		f.asked(t, "1 10-08..10-08 account,cost,date,id")
-		f.start(func(o *cache.Options, _ *tables.Table) { o.MaxBytes = 2 * 132 })
+		f.asked(t, "1 10-08..10-08 a,account,b,cost,date,id")
+		f.start(func(o *cache.Options, _ *tables.Table) { o.MaxBytes = 2 * 148 })
 		f.stored(1)
 	})
 }
@@ -175,7 +179,7 @@ func TestSweep(t *testing.T) {
 		f.must(query("2", days("11-01", "11-04"), "cost"))
 		f.asked(t)
 		f.must(query("1", days("11-01", "11-04"), "cost"))
-		f.asked(t, "1 11-01..11-04 account,cost,date,id")
+		f.asked(t, "1 11-01..11-04 a,account,b,cost,date,id")
 
 		// A file that goes missing while the server runs is fetched again.
 		two, _ := f.index.Segments(ctx, "ads", "perf", "2")
@@ -183,7 +187,7 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.must(query("2", days("11-03", "11-04"), "cost"))
-		f.asked(t, "2 11-03..11-04 account,cost,date,id")
+		f.asked(t, "2 11-03..11-04 a,account,b,cost,date,id")
 
 		// What is being written is no orphan.
 		f.before = func(context.Context, tables.Scan) { pass(time.Second) }

@@ -19,27 +19,28 @@ func TestWhatIsAsked(t *testing.T) {
 		one := func(o *cache.Options, t *tables.Table) { o.Parallel, t.MaxDays = 1, 5 }
 		f := setup(t, one)
 		f.must(query("1", days("11-10", "11-15"), "cost"))
-		f.asked(t, "1 11-11..11-15 account,cost,date,id", "1 11-10..11-10 account,cost,date,id")
+		f.asked(t, "1 11-11..11-15 a,account,b,cost,date,id", "1 11-10..11-10 a,account,b,cost,date,id")
 		f.must(query("1", days("11-10", "11-15"), "cost"))
 		f.must(query("1", days("11-12", "11-13"), "date"))
 		f.must(query("1", days("11-15", "11-15"))) // a day without rows
 		f.asked(t)
 		f.must(query("1", days("11-08", "11-17"), "cost")) // wider
-		f.asked(t, "1 11-16..11-17 account,cost,date,id", "1 11-08..11-09 account,cost,date,id")
-		f.must(query("1", days("11-14", "11-15"), "a")) // a new column takes the old ones along
-		f.asked(t, "1 11-14..11-15 a,account,cost,date,id")
+		f.asked(t, "1 11-16..11-17 a,account,b,cost,date,id", "1 11-08..11-09 a,account,b,cost,date,id")
+		f.must(query("1", days("11-14", "11-15"), "a")) // the first fetch took every column
 		f.must(query("1", days("11-08", "11-17"), "cost"))
 		f.must(query("1", days("11-14", "11-15"), "a", "cost"))
 		f.asked(t)
 		f.must(query("2", days("11-14", "11-15"), "a")) // another account
-		f.asked(t, "2 11-14..11-15 a,account,date,id")
+		f.asked(t, "2 11-14..11-15 a,account,b,cost,date,id")
 		f.start(one) // a restart
 		f.must(query("1", days("11-08", "11-17"), "cost"))
 		f.asked(t)
 		if f.rosters != 1 {
 			t.Errorf("the accounts were listed %d times", f.rosters)
 		}
-		f.must(query("1", days("11-08", "11-17"), "a", "b", "cost")) // supersedes everything
+		again := query("1", days("11-08", "11-17"), "cost")
+		again.Renew = true
+		f.must(again) // supersedes everything
 		f.asked(t, "1 11-13..11-17 a,account,b,cost,date,id", "1 11-08..11-12 a,account,b,cost,date,id")
 		f.stored(3)
 	})
@@ -50,29 +51,29 @@ func TestFreshness(t *testing.T) {
 		f := setup(t, nil)
 		today := days("11-17", "11-22") // in Seoul it is 17:00 of the 22nd
 		f.must(query("1", today, "cost"))
-		f.asked(t, "1 11-17..11-22 account,cost,date,id")
+		f.asked(t, "1 11-17..11-22 a,account,b,cost,date,id")
 		pass(9 * time.Minute)
 		f.must(query("1", today, "cost"))
 		f.asked(t)
 		pass(2 * time.Minute)
 		f.must(query("1", today, "a"))
-		f.asked(t, "1 11-17..11-22 a,account,cost,date,id")
+		f.asked(t, "1 11-22..11-22 a,account,b,cost,date,id")
 		pass(11 * time.Minute)
 		f.must(query("1", today, "cost")) // today alone, with every column it had
-		f.asked(t, "1 11-22..11-22 a,account,cost,date,id")
+		f.asked(t, "1 11-22..11-22 a,account,b,cost,date,id")
 		pass(6 * time.Hour) // 23:22 in Seoul
 		f.must(query("1", today, "cost"))
-		f.asked(t, "1 11-19..11-22 a,account,cost,date,id")
+		f.asked(t, "1 11-19..11-22 a,account,b,cost,date,id")
 		s := query("1", today, "cost")
 		s.MaxAge = time.Nanosecond // everything that is not settled
 		f.must(s)
 		f.asked(t)
 		pass(time.Second)
 		f.must(s)
-		f.asked(t, "1 11-19..11-22 a,account,cost,date,id")
+		f.asked(t, "1 11-19..11-22 a,account,b,cost,date,id")
 		pass(time.Second)
 		f.must(s)
-		f.asked(t, "1 11-19..11-22 a,account,cost,date,id")
+		f.asked(t, "1 11-19..11-22 a,account,b,cost,date,id")
 		f.stored(2)
 	})
 }
@@ -85,10 +86,10 @@ func TestTablesWithoutDays(t *testing.T) {
 		})
 		f.must(query("1", tables.Days{}, "cost"))
 		f.must(query("1", tables.Days{}, "cost"))
-		f.asked(t, "1 .. account,cost,id")
+		f.asked(t, "1 .. a,account,b,cost,id")
 		pass(16 * time.Minute)
 		f.must(query("1", tables.Days{}, "a"))
-		f.asked(t, "1 .. a,account,cost,id")
+		f.asked(t, "1 .. a,account,b,cost,id")
 		f.stored(1)
 	})
 }
@@ -148,7 +149,7 @@ func TestTrace(t *testing.T) {
 func TestRowsOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := setup(t, nil)
-		f.extra = []tables.Row{{"1", int64(9), tables.Day("2026-10-20"), int64(1)}, {"2", int64(9), tables.Day("2026-11-02"), int64(1)}}
+		f.extra = []tables.Row{{"a", "1", "b", int64(9), tables.Day("2026-10-20"), int64(1)}, {"a", "2", "b", int64(9), tables.Day("2026-11-02"), int64(1)}}
 		f.must(query("1", days("11-01", "11-04"), "cost"))
 		f.must(query("1", days("10-30", "11-04"), "cost"))
 	})
@@ -167,7 +168,7 @@ func TestIncompatibleColumns(t *testing.T) {
 		d := days("11-01", "11-04")
 		f.must(query("1", d, "a"))
 		f.must(query("1", d, "b"))
-		f.asked(t, "1 11-01..11-04 a,account,date,id", "1 11-01..11-04 account,b,date,id")
+		f.asked(t, "1 11-01..11-04 a,account,cost,date,id", "1 11-01..11-04 account,b,cost,date,id")
 		f.must(query("1", d, "a"))
 		f.must(query("1", d, "b"))
 		f.asked(t)
@@ -175,8 +176,8 @@ func TestIncompatibleColumns(t *testing.T) {
 		f.start(func(_ *cache.Options, t *tables.Table) {
 			t.Columns = slices.DeleteFunc(t.Columns, func(c tables.Column) bool { return c.Name == "a" })
 		})
-		f.must(query("1", d, "b", "cost"))
-		f.asked(t, "1 11-01..11-04 account,b,cost,date,id")
+		f.must(query("1", days("11-01", "11-05"), "b", "cost"))
+		f.asked(t, "1 11-05..11-05 account,b,cost,date,id")
 	})
 }
 

@@ -32,12 +32,13 @@ type Index struct {
 	accounts map[string][]tables.Account
 	at       map[string]time.Time
 	costs    map[[2]string][]byte
+	versions map[key]int64
 }
 
 // NewIndex makes an empty one.
 func NewIndex() *Index {
 	return &Index{segments: map[string]cache.Segment{}, epochs: map[key]int64{}, claims: map[string]cache.Claim{},
-		accounts: map[string][]tables.Account{}, at: map[string]time.Time{}, costs: map[[2]string][]byte{}}
+		accounts: map[string][]tables.Account{}, at: map[string]time.Time{}, costs: map[[2]string][]byte{}, versions: map[key]int64{}}
 }
 
 func (x *Index) enter(ctx context.Context, method string) (leave func(), err error) {
@@ -125,6 +126,10 @@ func (x *Index) Commit(ctx context.Context, c cache.Change) error {
 		s.Columns = slices.Clone(s.Columns)
 		x.segments[s.ID] = s
 	}
+	for _, id := range slices.Concat(ids(c.Add), c.Retire, c.Empty, c.Drop) {
+		s := x.segments[id]
+		x.versions[key{s.Source, s.Table, s.Account}]++
+	}
 	for _, id := range c.Retire {
 		if s, ok := x.segments[id]; ok && s.RetiredAt.IsZero() {
 			s.RetiredAt = c.At
@@ -144,6 +149,23 @@ func (x *Index) Commit(ctx context.Context, c cache.Change) error {
 		delete(x.claims, id)
 	}
 	return nil
+}
+
+func ids(segments []cache.Segment) (out []string) {
+	for _, s := range segments {
+		out = append(out, s.ID)
+	}
+	return out
+}
+
+// Version implements cache.Versions.
+func (x *Index) Version(ctx context.Context, source, table, account string) (int64, error) {
+	leave, err := x.enter(ctx, "Version")
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	return x.versions[key{source, table, account}], nil
 }
 
 // Board implements cache.Index.
@@ -230,6 +252,7 @@ func (x *Index) Forget(ctx context.Context, source, table, account string, at ti
 	}
 	defer leave()
 	x.epochs[key{source, table, account}]++
+	x.versions[key{source, table, account}]++
 	gone := x.live(source, table, account)
 	for _, s := range gone {
 		s.RetiredAt = at
