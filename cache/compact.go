@@ -215,7 +215,7 @@ func (c *Cache) month(ctx context.Context, k key, t tables.Table, m month, epoch
 	if err != nil {
 		return 0, err
 	}
-	change := Change{Add: added, At: c.o.Now().UTC().Truncate(time.Microsecond)}
+	change := Change{Add: added, At: b.moment(c.now(), live)}
 	for _, r := range m.runs {
 		for _, u := range r.from { // somebody else may have taken its place meanwhile
 			change.Needs = append(change.Needs, u.Segment.ID)
@@ -227,6 +227,7 @@ func (c *Cache) month(ctx context.Context, k key, t tables.Table, m month, epoch
 		}
 	}
 	var freed []Segment
+	kept := int64(0) // bytes, for AS OF
 	all := append(slices.Clone(live), added...)
 	for _, s := range live {
 		if !stoodFor(s, all) {
@@ -236,6 +237,8 @@ func (c *Cache) month(ctx context.Context, k key, t tables.Table, m month, epoch
 		if copied(s, added, live) {
 			change.Empty = append(change.Empty, s.ID)
 			freed = append(freed, s)
+		} else {
+			kept += s.Bytes
 		}
 	}
 	if err := c.o.Index.Commit(ctx, change); err != nil {
@@ -250,6 +253,7 @@ func (c *Cache) month(ctx context.Context, k key, t tables.Table, m month, epoch
 	for _, s := range freed {
 		c.bytes -= s.Bytes
 	}
+	c.history += kept
 	c.mu.Unlock()
 	c.giveUp(freed)
 	return moved, nil
@@ -571,9 +575,18 @@ func (c *Cache) unhive(ctx context.Context, t tables.Table, old Segment) error {
 		c.discard(s)
 		return err
 	}
-	change := Change{Add: []Segment{s}, Retire: []string{old.ID}, At: c.o.Now().UTC().Truncate(time.Microsecond), Empty: []string{old.ID}}
+	b := c.book(key{s.Source, s.Table, s.Account})
+	b.Lock()
+	defer b.Unlock()
+	change := Change{Add: []Segment{s}, Empty: []string{old.ID}}
 	if old.RetiredAt.IsZero() {
-		change.Needs = []string{old.ID} // a copy of what was retired meanwhile would be live
+		live, err := c.o.Index.Segments(ctx, s.Source, s.Table, s.Account)
+		if err != nil {
+			c.discard(s)
+			return err
+		}
+		// A copy of what was retired meanwhile would be live.
+		change.Needs, change.Retire, change.At = change.Empty, change.Empty, b.moment(c.now(), live)
 	}
 	if err := c.o.Index.Commit(ctx, change); err != nil {
 		return err // it may have been done all the same; if not, the sweep finds the file

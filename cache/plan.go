@@ -140,13 +140,26 @@ func older(have, from []Segment) (out []Segment) {
 	}
 	for queue := slices.Clone(from); len(queue) > 0; queue = queue[1:] {
 		for _, s := range have {
-			if !taken[s.ID] && overlap(s.Days, queue[0].Days) && newestFirst(queue[0], s) < 0 {
+			if !taken[s.ID] && overlap(s.Days, queue[0].Days) && readBefore(s, queue[0]) {
 				taken[s.ID] = true
 				out, queue = append(out, s), append(queue, s)
 			}
 		}
 	}
 	return out
+}
+
+// readBefore says that one of the cells that both hold was read by a before b.
+func readBefore(a, b Segment) bool {
+	if a.Parts == nil && b.Parts == nil {
+		return newestFirst(b, a) < 0
+	}
+	for day := range cells(a.Days) {
+		if holds(b.Days, day) && newestReading(reading{a, partOf(a, day)}, reading{b, partOf(b, day)}) < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // newestFirst orders by the time of the fetch, then by id, so that the choice
