@@ -9,6 +9,7 @@ import (
 	"argo/server/algebra"
 	"argo/tables"
 
+	"github.com/dolthub/go-mysql-server/sql"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -39,10 +40,21 @@ type ask struct {
 	leaves []int // of the sheet, that read what comes
 }
 
+// terms are what the session says of every scan.
+type terms struct {
+	maxAge time.Duration
+	strict bool
+}
+
+func termsOf(ctx *sql.Context) (terms, error) {
+	age, err := maxAge(ctx)
+	return terms{age, strict(ctx)}, err
+}
+
 // newDemand cuts the statement's scans into accounts and days. With spend it
 // lists accounts as the sources have them now; else it takes those that are
 // remembered, and lists only where there are none.
-func (e *Engine) newDemand(ctx context.Context, c *compiled, maxAge time.Duration, spend bool) (*demand, error) {
+func (e *Engine) newDemand(ctx context.Context, c *compiled, terms terms, spend bool) (*demand, error) {
 	d := &demand{listing: map[string]int{}}
 	type same struct {
 		source, table string
@@ -70,7 +82,7 @@ func (e *Engine) newDemand(ctx context.Context, c *compiled, maxAge time.Duratio
 	group, ctx := errgroup.WithContext(ctx)
 	for _, sh := range d.sheets {
 		group.Go(func() error {
-			calls, listed, err := e.cut(ctx, sh, maxAge, spend)
+			calls, listed, err := e.cut(ctx, sh, terms, spend)
 			mu.Lock()
 			defer mu.Unlock()
 			if calls > 0 {
@@ -90,7 +102,7 @@ func (e *Engine) newDemand(ctx context.Context, c *compiled, maxAge time.Duratio
 
 // cut fills the sheet's asks. calls is what listing the accounts will take,
 // listed says that they were listed for it although nothing was to be spent.
-func (e *Engine) cut(ctx context.Context, sh *sheet, maxAge time.Duration, spend bool) (calls int, listed bool, err error) {
+func (e *Engine) cut(ctx context.Context, sh *sheet, terms terms, spend bool) (calls int, listed bool, err error) {
 	t, now := *sh.t, e.o.Now()
 	if !sh.asOf.IsZero() {
 		now = sh.asOf // the extent of the table as it was then
@@ -120,7 +132,7 @@ func (e *Engine) cut(ctx context.Context, sh *sheet, maxAge time.Duration, spend
 			return calls, listed, err
 		}
 		for j := range scans[i] {
-			scans[i][j].MaxAge, scans[i][j].AsOf = maxAge, sh.asOf
+			scans[i][j].MaxAge, scans[i][j].Strict, scans[i][j].AsOf = terms.maxAge, terms.strict, sh.asOf
 		}
 	}
 	sh.asks = merge(scans, t.Incompatible)

@@ -27,26 +27,27 @@ type fetching struct {
 	group  *errgroup.Group
 	slots  chan struct{} // one for each scan that runs
 	strict bool
+	began  time.Time
 
 	mu       sync.Mutex
 	inputs   map[algebra.Rel]columnar.Input
 	releases []func()
-	failed   []error // accounts that gave nothing
+	handed   []handed
 }
 
 // newFetch says what is needed; a statement that would cost more than the
 // session allows is refused before anything is fetched.
 func (e *Engine) newFetch(ctx *sql.Context, c *compiled) (*fetching, error) {
-	age, err := maxAge(ctx)
+	terms, err := termsOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.affordable(ctx, c, age); err != nil {
+	if err := e.affordable(ctx, c, terms); err != nil {
 		return nil, err
 	}
-	f := &fetching{e: e, gms: ctx, c: c, strict: strict(ctx),
+	f := &fetching{e: e, gms: ctx, c: c, strict: terms.strict, began: e.o.Now(),
 		slots: make(chan struct{}, e.o.Parallel), inputs: make(map[algebra.Rel]columnar.Input, len(c.leaves))}
-	if f.demand, err = e.newDemand(ctx, c, age, true); err != nil {
+	if f.demand, err = e.newDemand(ctx, c, terms, true); err != nil {
 		return nil, first(ctx, err)
 	}
 	f.group, f.ctx = errgroup.WithContext(ctx)
@@ -88,9 +89,6 @@ func (f *fetching) release() {
 // warn tells the client which accounts are missing from the answer, and what
 // the sources had to say.
 func (f *fetching) warn() {
-	for _, err := range f.failed {
-		f.e.warn(f.gms, err)
-	}
 	for _, err := range tables.TraceOf(f.gms).Warnings() {
 		f.e.warn(f.gms, err)
 	}
@@ -137,6 +135,7 @@ func (f *fetching) run() error {
 			}
 		}
 	}
+	f.settle()
 	if f.strict {
 		return f.unwilling()
 	}
@@ -162,6 +161,7 @@ func (f *fetching) put(r algebra.Rel, in columnar.Input) {
 
 // portion is what one ask gets.
 type portion struct {
+	asked bool
 	files []tables.File
 	rows  []tables.Row
 	err   error // why the account gives nothing, though others may
@@ -182,23 +182,32 @@ func (f *fetching) read(ctx context.Context, sh *sheet) error {
 	if err != nil {
 		return err
 	}
-	for i, leaf := range sh.leaves {
+	h := handed{sh, got, lost}
+	f.mu.Lock()
+	f.handed = append(f.handed, h)
+	f.mu.Unlock()
+	f.hand(h)
+	return nil
+}
+
+// hand gives each leaf of a sheet what was read for it.
+func (f *fetching) hand(h handed) {
+	for i, leaf := range h.sheet.leaves {
 		in := columnar.Input{Columns: f.columns(leaf)}
 		var rows [][]tables.Row
-		for j, a := range sh.asks {
-			if slices.Contains(a.leaves, i) && !lost[a.scan.Account] {
-				in.Files = append(in.Files, got[j].files...)
-				rows = append(rows, got[j].rows)
+		for j, a := range h.sheet.asks {
+			if slices.Contains(a.leaves, i) && !h.lost[a.scan.Account] {
+				in.Files = append(in.Files, h.got[j].files...)
+				rows = append(rows, h.got[j].rows)
 			}
 		}
-		if sh.t.Files == nil {
+		if h.sheet.t.Files == nil {
 			in.Rows = replay(rows)
 		} else if in.Files == nil {
 			in.Rows = none
 		}
 		f.put(leaf, in)
 	}
-	return nil
 }
 
 // ask runs the asks side by side; those of a bare LIMIT one by one, until there
@@ -243,6 +252,7 @@ func (f *fetching) one(ctx context.Context, sh *sheet, s tables.Scan, p *portion
 		return context.Cause(ctx)
 	}
 	var err error
+	p.asked = true
 	if sh.t.Files != nil {
 		var release func()
 		if p.files, release, err = sh.t.Files(ctx, s); err == nil && release != nil {
@@ -325,9 +335,9 @@ func (f *fetching) judge(sh *sheet, got []portion) (lost map[string]bool, err er
 	if len(failed) > 0 && (f.strict || len(failed) == len(order)) {
 		return nil, failed[0]
 	}
-	f.mu.Lock()
-	f.failed = append(f.failed, failed...)
-	f.mu.Unlock()
+	for _, err := range failed {
+		trace.Warn(err)
+	}
 	return lost, nil
 }
 

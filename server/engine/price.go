@@ -61,8 +61,8 @@ func (q *offer) calls() (n int64) {
 }
 
 // offer estimates what the statement would fetch now.
-func (e *Engine) offer(ctx context.Context, c *compiled, maxAge time.Duration) (*offer, error) {
-	d, err := e.newDemand(ctx, c, maxAge, false)
+func (e *Engine) offer(ctx context.Context, c *compiled, terms terms) (*offer, error) {
+	d, err := e.newDemand(ctx, c, terms, false)
 	if err != nil {
 		return nil, err
 	}
@@ -191,12 +191,12 @@ func sum(each []tables.Estimate, total tables.Estimate) tables.Estimate {
 
 // affordable refuses a statement that would take more calls than the session
 // allows, with what would bring it under.
-func (e *Engine) affordable(ctx *sql.Context, c *compiled, age time.Duration) error {
+func (e *Engine) affordable(ctx *sql.Context, c *compiled, terms terms) error {
 	limit, err := maxCalls(ctx)
 	if err != nil || limit <= 0 {
 		return err
 	}
-	q, err := e.offer(ctx, c, age)
+	q, err := e.offer(ctx, c, terms)
 	if err != nil {
 		return first(ctx, err)
 	}
@@ -408,7 +408,7 @@ func (p *fetchPlan) rows(ctx *sql.Context) ([]sql.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	age, err := maxAge(ctx)
+	terms, err := termsOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -420,7 +420,7 @@ func (p *fetchPlan) rows(ctx *sql.Context) ([]sql.Row, error) {
 		if x.err != nil {
 			return nil, x.err
 		}
-		q, err := p.e.offer(ctx, x.c, age)
+		q, err := p.e.offer(ctx, x.c, terms)
 		if err != nil {
 			return nil, first(ctx, err)
 		}
