@@ -605,7 +605,7 @@ func (w *Worker) end(r *running, err, stopped error) {
 			w.log().Warn("the end of a job was not saved", "job", j.ID, "err", err)
 		}
 	}
-	if j.State == Failed {
+	if j.State == Failed && j.Kind != KindWarm { // who asks then is told
 		w.log().Warn("a job failed", "job", j.ID, "kind", j.Kind, "table", j.Source+"."+j.Table, "err", err)
 	}
 	w.mu.Lock()

@@ -83,14 +83,13 @@ func (w *Worker) Coverage(ctx context.Context, f Filter) iter.Seq2[Cell, error] 
 
 // covered gives the cells of one account.
 func (w *Worker) covered(ctx context.Context, source string, t tables.Table, a tables.Account, within tables.Days, yield func(Cell, error) bool) (more bool, err error) {
-	x := w.o.Cache.o.Index
-	have, err := x.Segments(ctx, source, t.Name, a.ID)
+	have, err := w.o.Cache.lists.live(ctx, key{source, t.Name, a.ID})
 	if err != nil {
-		return false, fmt.Errorf("read the index of %s: %w", t.Name, err)
+		return false, err
 	}
 	zone := a.Location()
 	now := w.o.Cache.o.Now().In(zone)
-	claims, err := x.Claims(ctx, source, t.Name, a.ID, now)
+	claims, err := w.o.Cache.o.Index.Claims(ctx, source, t.Name, a.ID, now)
 	if err != nil {
 		return false, fmt.Errorf("read the index of %s: %w", t.Name, err)
 	}
@@ -109,7 +108,7 @@ func (w *Worker) covered(ctx context.Context, source string, t tables.Table, a t
 		}
 	}
 	settled := Settled(t)
-	promises := map[string][]tables.Freshness{} // by segment
+	promises := map[string]promise{} // by segment
 	for day := range cells(extent) {
 		c := Cell{Source: source, Table: t.Name, Account: a.ID, Day: day, State: CellMissing, FinalOn: day.Add(settled)}
 		var best *Segment
@@ -121,20 +120,15 @@ func (w *Worker) covered(ctx context.Context, source string, t tables.Table, a t
 			}
 		}
 		if best != nil {
-			checks := best.Checks
-			for _, p := range best.Parts {
-				if holds(p.Days, day) {
-					c.KnownAt, checks = p.KnownAt, p.Checks
-				}
-			}
-			c.Columns, c.Segment, c.Quality = len(best.Columns), best.ID, Quality(checks)
+			part := partOf(*best, day)
+			c.KnownAt, c.Columns, c.Segment, c.Quality = part.KnownAt, len(best.Columns), best.ID, Quality(part.Checks)
 			c.Finality = Finality(t, c.FetchedAt.In(zone), day)
-			held := promises[best.ID]
-			if held == nil {
-				held = promisesOf(t, best.Columns)
+			held, ok := promises[best.ID]
+			if !ok {
+				held = w.promise(t, best.Columns, zone, now, 0)
 				promises[best.ID] = held
 			}
-			if c.State = CellExpired; keeps(held, c.FetchedAt.In(zone), day, now, 0) {
+			if c.State = CellExpired; held.good(*best, day) {
 				c.State = CellFresh
 			}
 		}

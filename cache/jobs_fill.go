@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -231,9 +230,9 @@ func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderO
 	if t.Day != "" && p.days.From > p.days.To {
 		return nil // not yet there
 	}
-	have, err := w.o.Cache.o.Index.Segments(ctx, j.Source, j.Table, p.account)
+	have, err := w.o.Cache.lists.live(ctx, key{j.Source, j.Table, p.account})
 	if err != nil {
-		return fmt.Errorf("read the index of %s: %w", j.Table, err)
+		return err
 	}
 	zone, err := zoneOf(ctx, t, p.account)
 	if err != nil {
@@ -242,7 +241,6 @@ func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderO
 	since := func(s Segment, day tables.Day) bool { return !fetchedAt(s, day).Before(j.CreatedAt) }
 	columns, good := withKey(t, o.Columns), since
 	if j.Kind == KindBackfill {
-		now := w.o.Cache.o.Now()
 		switch {
 		case o.Any:
 			good = func(Segment, tables.Day) bool { return true }
@@ -250,11 +248,9 @@ func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderO
 		case len(o.Columns) == 0:
 			columns = everything(t)
 		}
-		promises := promisesOf(t, columns)
 		if !o.Any {
-			good = func(s Segment, day tables.Day) bool {
-				return since(s, day) || keeps(promises, fetchedAt(s, day).In(zone), day, now.In(zone), 0)
-			}
+			promised := w.promise(t, columns, zone, w.o.Cache.o.Now(), 0)
+			good = func(s Segment, day tables.Day) bool { return since(s, day) || promised.good(s, day) }
 		}
 	} else if len(o.Columns) == 0 {
 		// What is cached of these days, as long as it goes together.
@@ -273,16 +269,14 @@ func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderO
 		columns = everything(t)
 	}
 	for _, g := range mergeDays(gaps) {
-		if err := w.fetchGap(r.urgent(ctx), r, t, tables.Scan{Table: j.Table, Account: p.account, Days: g, Columns: columns, Renew: j.Kind == KindRefresh}); err != nil {
+		if err := w.fetchGap(r.urgent(ctx), r, t, tables.Scan{Table: j.Table, Account: p.account, Days: g, Columns: columns, Renew: j.Kind == KindRefresh, Strict: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fetchGap reads cells through the table and counts what that took. A table
-// that serves an older reading because its source cannot be asked has not read
-// them.
+// fetchGap reads cells through the table and counts what that took.
 func (w *Worker) fetchGap(ctx context.Context, r *running, t tables.Table, s tables.Scan) error {
 	trace := &tables.Trace{}
 	_, release, err := t.Files(tables.WithTrace(ctx, trace), s)
@@ -291,20 +285,7 @@ func (w *Worker) fetchGap(ctx context.Context, r *running, t tables.Table, s tab
 	}
 	cost := trace.Cost()
 	r.change(func(j *Job) { j.Calls += cost.Calls; j.Rows += cost.RowsFetched })
-	if err != nil {
-		return err
-	}
-	for _, o := range trace.Outcomes() {
-		if o.Err != nil {
-			return o.Err
-		}
-	}
-	for _, warning := range trace.Warnings() {
-		if fault.Is(warning, fault.Stale) {
-			return &fault.Error{Kind: fault.Unavailable, Message: "the source cannot be asked", Err: warning}
-		}
-	}
-	return nil
+	return err
 }
 
 // urgent gives the purpose of a job's calls: for people while somebody waits.
@@ -372,9 +353,9 @@ func (w *Worker) lacksHistory(ctx context.Context, source string, t tables.Table
 		if days.From > days.To {
 			continue
 		}
-		have, err := w.o.Cache.o.Index.Segments(ctx, source, t.Name, a.ID)
+		have, err := w.o.Cache.lists.live(ctx, key{source, t.Name, a.ID})
 		if err != nil {
-			return false, fmt.Errorf("read the index of %s: %w", t.Name, err)
+			return false, err
 		}
 		_, gaps := Plan(Span{Source: source, Table: t.Name, Account: a.ID, Days: days, Columns: withKey(t, nil)}, have, func(Segment, tables.Day) bool { return true })
 		if len(gaps) > 0 {
@@ -430,14 +411,9 @@ func promisesOf(t tables.Table, columns []string) []tables.Freshness {
 	return out
 }
 
-// keeps says whether a cell is good for every promise at a moment.
-func keeps(promises []tables.Freshness, fetched time.Time, day tables.Day, at time.Time, maxAge time.Duration) bool {
-	for _, f := range promises {
-		if !f.Good(fetched, day, at, maxAge) {
-			return false
-		}
-	}
-	return true
+// promise of a table for columns, at a moment.
+func (w *Worker) promise(t tables.Table, columns []string, zone *time.Location, at time.Time, maxAge time.Duration) promise {
+	return promise{fresh: promisesOf(t, columns), settled: Settled(t), zone: zone, now: at.In(zone), maxAge: maxAge}
 }
 
 // fetchedAt is when a segment's cell was read.
@@ -470,30 +446,47 @@ func clipList(names []string, n int) string {
 	return strings.Join(names[:n], ", ") + " …"
 }
 
-// warm reads what is about to be asked for, and would have expired by then.
+// warm reads what is about to be asked for, and would have expired by then: as
+// the ask itself would, at its time, so that it costs the same calls.
 func (w *Worker) warm(ctx context.Context, r *running, t tables.Table, o orderOptions) error {
 	if o.At == nil || w.now().After(*o.At) {
 		return nil // whoever asks has asked
 	}
 	var first error
 	for _, a := range o.Asks {
-		r.change(func(j *Job) { j.Done++ })
-		gaps, err := w.expiring(ctx, r.now().Source, t, a, *o.At)
-		if err != nil {
-			first = errors.Join(first, err)
-			continue
+		trace := &tables.Trace{}
+		s := tables.Scan{Table: t.Name, Account: a.Account, Days: a.Days, Columns: a.Columns, MaxAge: a.MaxAge}
+		err := w.o.Cache.ahead(tables.WithTrace(r.urgent(ctx), trace), r.now().Source, s, *o.At)
+		cost := trace.Cost()
+		r.change(func(j *Job) { j.Done++; j.Calls += cost.Calls; j.Rows += cost.RowsFetched })
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		for _, g := range gaps {
-			err := w.fetchGap(r.urgent(ctx), r, t, tables.Scan{Table: t.Name, Account: a.Account, Days: g, Columns: a.Columns, Renew: true})
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if err != nil && first == nil {
-				first = err // who asks is told; the next one may do
-			}
+		if err != nil && first == nil {
+			first = err // who asks is told; the next one may do
 		}
 	}
 	return first
+}
+
+// ahead fetches what a scan would find expired at a moment to come.
+func (c *Cache) ahead(ctx context.Context, source string, s tables.Scan, at time.Time) error {
+	t, ok := c.shelf.get(source, s.Table)
+	if !ok {
+		return fault.New(fault.NotFound, "there is no table %s.%s any more", source, s.Table)
+	}
+	zone, err := c.calendar(ctx, source, t, s.Account)
+	if err != nil {
+		return err
+	}
+	w, err := newWish(source, t, s, at.In(zone))
+	if err != nil {
+		return err
+	}
+	q := &request{wish: w, c: c, book: c.book(w.key()), quiet: true, took: map[string]bool{}}
+	_, err = q.answer(ctx)
+	q.release()
+	return err
 }
 
 // ask is one scan that is expected.
@@ -504,22 +497,15 @@ type ask struct {
 	MaxAge  time.Duration `json:"max_age,omitempty"`
 }
 
-// expiring gives those days of an ask that will not be good at a moment.
-func (w *Worker) expiring(ctx context.Context, source string, t tables.Table, a ask, at time.Time) ([]tables.Days, error) {
-	zone, err := zoneOf(ctx, t, a.Account)
+// expires says whether a cell of an ask will not be good at a moment.
+func (w *Worker) expires(ctx context.Context, source string, t tables.Table, a ask, zone *time.Location, at time.Time) (bool, error) {
+	have, err := w.o.Cache.lists.live(ctx, key{source, t.Name, a.Account})
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	have, err := w.o.Cache.o.Index.Segments(ctx, source, t.Name, a.Account)
-	if err != nil {
-		return nil, fmt.Errorf("read the index of %s: %w", t.Name, err)
-	}
-	columns := withKey(t, a.Columns)
-	promises := promisesOf(t, columns)
-	_, gaps := Plan(Span{Source: source, Table: t.Name, Account: a.Account, Days: a.Days, Columns: columns}, have, func(s Segment, day tables.Day) bool {
-		return keeps(promises, fetchedAt(s, day).In(zone), day, at.In(zone), a.MaxAge)
-	})
-	return mergeDays(gaps), nil
+	want := Span{Source: source, Table: t.Name, Account: a.Account, Days: a.Days, Columns: withKey(t, a.Columns)}
+	_, gaps := Plan(want, have, w.promise(t, a.Columns, zone, at, a.MaxAge).good)
+	return len(gaps) > 0, nil
 }
 
 func marshal(v any) string {

@@ -233,23 +233,17 @@ func (w *Worker) queueWarm(ctx context.Context, name string, at time.Time, expec
 	for _, one := range expected {
 		zone, err := zoneOf(ctx, t, one.Account)
 		var a ask
-		var gaps []tables.Days
+		expires := false
 		if err == nil {
 			a = one.expects(at.In(zone), t.Since)
-			gaps, err = w.expiring(ctx, source, t, a, at)
+			expires, err = w.expires(ctx, source, t, a, zone, at)
 		}
-		if err != nil {
-			if ctx.Err() == nil {
-				w.log().WarnContext(ctx, "what is about to be asked for was not looked up", "table", name, "err", err)
-			}
+		if err != nil && ctx.Err() == nil {
+			w.log().WarnContext(ctx, "what is about to be asked for was not looked up", "table", name, "err", err)
+		}
+		if err != nil || !expires {
 			continue
 		}
-		if len(gaps) == 0 {
-			continue
-		}
-		// Only what expires is in the job, so that it is the same job whoever
-		// makes it.
-		a.Days = tables.Days{From: gaps[len(gaps)-1].From, To: gaps[0].To}
 		asks = append(asks, a)
 		if j.Days.From == "" || a.Days.From < j.Days.From {
 			j.Days.From = a.Days.From

@@ -146,6 +146,15 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	dataDir, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	tmp, done, err := ownDir(filepath.Join(dataDir, "tmp"))
+	if err != nil {
+		return nil, fault.Wrap(fault.Config, err, "the folder for temporary files cannot be made")
+	}
+	a.closers = append(a.closers, done)
 	if a.db, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, "state.db")); err != nil {
 		return nil, err
 	}
@@ -169,6 +178,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	a.runner = automation.NewRunner(automation.RunnerOptions{
 		Ledger: a.db.Ledger(), Now: c.Now, Sleep: c.Sleep, Log: log,
+		Owner: filepath.Base(tmp), Alive: func(owner string) bool { return taken(filepath.Join(filepath.Dir(tmp), owner)) },
 		Forget: func(ctx context.Context, source, account string, names []string) error {
 			var errs []error
 			for _, name := range names {
@@ -183,15 +193,6 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return a.runner.Close(ctx)
 	})
 
-	dataDir, err := filepath.Abs(cfg.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	tmp, done, err := ownDir(filepath.Join(dataDir, "tmp"))
-	if err != nil {
-		return nil, fault.Wrap(fault.Config, err, "the folder for temporary files cannot be made")
-	}
-	a.closers = append(a.closers, done)
 	reads := []string{filepath.Join(dataDir, "segments"), filepath.Join(dataDir, "connections")}
 	var databases []engine.Database
 	var described []system.Connection
@@ -238,7 +239,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	sys := system.Tables(system.Options{
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
 		Segments: kept.Index.All, Accounts: a.cache.Accounts, Coverage: a.worker.Coverage,
-		Restatements: a.cache.Restatements, Reconcile: a.cache.Reconcile, Jobs: a.worker.List,
+		Restatements: a.cache.Restatements, Reconcile: a.cache.Reconcile, Costs: a.cache.Costs, Jobs: a.worker.List,
 		Queries: a.db.Statements().Recent, Fetches: a.db.Calls().Recent,
 		LastSources: engine.LastSources, MayRead: engine.MayRead,
 		Status: func(name string) (string, string, time.Time) { return a.engine.Status(name) },
@@ -295,17 +296,7 @@ func configured(ctx context.Context, from []configs.User) ([]server.User, error)
 func (a *app) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		err := a.runner.Recover(ctx, func(source, name string) (automation.Action, bool) {
-			act, ok := a.actions[source][name]
-			return act, ok
-		})
-		if err != nil && ctx.Err() == nil {
-			a.log.Error("open runs could not be finished", "err", err)
-		}
-	}()
+	wg.Go(func() { a.finish(ctx) })
 	if !a.alone {
 		if a.cfg.Cache.S3 != nil {
 			wg.Go(func() {
@@ -314,20 +305,34 @@ func (a *app) serve(ctx context.Context) error {
 				}
 			})
 		}
-		wg.Add(2)
-		go func() {
-			defer wg.Done()
-			a.worker.Run(ctx)
-		}()
-		go func() {
-			defer wg.Done()
-			a.histories(ctx)
-		}()
+		wg.Go(func() { a.worker.Run(ctx) })
+		wg.Go(func() { a.histories(ctx) })
 	}
 	err := a.server.Serve(ctx)
 	cancel()
 	wg.Wait()
 	return err
+}
+
+// finish finishes what an earlier process left open in the ledger, and from
+// time to time what one that has died beside this one did.
+func (a *app) finish(ctx context.Context) {
+	again := time.NewTicker(time.Minute)
+	defer again.Stop()
+	for {
+		err := a.runner.Recover(ctx, func(source, name string) (automation.Action, bool) {
+			act, ok := a.actions[source][name]
+			return act, ok
+		})
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("open runs could not be finished", "err", err)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // close ends what assemble began, last first. It is safe after a failure.

@@ -27,6 +27,7 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 	o := cache.Options{
 		Index: a.db.Index(), Now: c.Now, Log: a.log,
 		MaxBytes: int64(k.MaxBytes), Fingerprint: a.cfg.Fingerprint,
+		History: cache.History{Keep: time.Duration(k.History.Keep), MaxBytes: int64(k.History.MaxBytes)},
 	}
 	disk, err := parquet.NewStore(filepath.Join(a.cfg.DataDir, "segments"))
 	if err != nil {

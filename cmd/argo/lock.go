@@ -53,6 +53,18 @@ func lockSetup(ctx context.Context, dir string) (unlock func() error, err error)
 	}
 }
 
+// taken says whether the process lives that a folder of ownDir is for.
+func taken(dir string) bool {
+	if _, err := os.Stat(dir); err != nil {
+		return false
+	}
+	unlock, err := tryLock(filepath.Join(dir, "lock"))
+	if err == nil {
+		_ = unlock()
+	}
+	return errors.Is(err, errTaken)
+}
+
 // ownDir makes a folder in parent that is this process's alone, and removes
 // those of processes that are gone. The caller holds lockSetup.
 func ownDir(parent string) (dir string, done func() error, err error) {
