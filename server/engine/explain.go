@@ -113,7 +113,7 @@ func (e *Engine) explainScan(b *strings.Builder, c *compiled, s *algebra.Scan) {
 	fmt.Fprintf(b, " ├─ %s: %s\n", s.Source, s.Table)
 	line := func(name, value string) { fmt.Fprintf(b, " │   %-9s %s\n", name, value) }
 	if !s.AsOf.IsZero() {
-		line("as of", then(s.AsOf, c.st.Session.Location())+", no call")
+		line("as of", then(s.AsOf, c.st.Session.Location())+"; no call")
 	}
 	if c.idle[s] {
 		line("asked for", "nothing: no row of it can reach the result")
@@ -137,6 +137,8 @@ func (e *Engine) explainScan(b *strings.Builder, c *compiled, s *algebra.Scan) {
 		line("hint", strings.Join(rest, " and "))
 	}
 	switch {
+	case !s.AsOf.IsZero():
+		line("read as", "segments as they were known then")
 	case t.Files == nil:
 		line("read as", "rows, now")
 	case t.Account == "" && t.Accounts == nil:
