@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -64,17 +63,17 @@ func pieces(u Use) (out []Part) {
 // given once for each run of days that are alike. With an error that is
 // fs.ErrNotExist comes the segment that has lost its file.
 func (c *Cache) files(ctx context.Context, w *wish, use []Use, own []string) (files []tables.File, lost Segment, err error) {
-	for _, u := range use {
+	paths, lost, err := c.paths(ctx, use)
+	if err != nil {
+		return nil, lost, err
+	}
+	for i, u := range use {
 		s := u.Segment
 		if s.Rows == 0 {
 			continue
 		}
-		path, err := c.o.Store.Path(ctx, s.place())
-		if err != nil {
-			return nil, s, fmt.Errorf("open segment %s: %w", s.ID, err)
-		}
 		for _, r := range w.runs(u, own) {
-			f := tables.File{Path: path, Rows: -1, Bytes: s.Bytes, AsOf: r.at, Const: r.values}
+			f := tables.File{Path: paths[i], Rows: -1, Bytes: s.Bytes, AsOf: r.at, Const: r.values}
 			if whole := r.days == s.Days; whole {
 				f.Rows = s.Rows
 			} else {

@@ -14,6 +14,8 @@ import (
 
 	"argo/cache/s3/s3test"
 	"argo/configs"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestTwoNodesOneBucket: a gateway with an empty disk answers from what another
@@ -29,7 +31,7 @@ func TestTwoNodesOneBucket(t *testing.T) {
 	}
 	defer v.close()
 	google, tracker := noLimits()
-	if err := v.addMarket("2026-01-01", google, tracker); err != nil {
+	if err := v.addMarket("2025-12-01", google, tracker); err != nil {
 		t.Fatal(err)
 	}
 	// A real server, where the environment names one, has a bucket called argo.
@@ -91,6 +93,36 @@ func TestTwoNodesOneBucket(t *testing.T) {
 		if _, h := server.Object(key); h.Get("X-Amz-Server-Side-Encryption") != "AES256" {
 			t.Errorf("%s is not encrypted", key)
 		}
+	}
+
+	// Asked at once for what neither has, they fetch it once between them: as
+	// many calls as one of them makes alone for days of the same kind.
+	ranges := func(n *node, months string) error {
+		for day := 1; day <= 25; day += 4 {
+			text := fmt.Sprintf("SELECT customer_id, COUNT(*) FROM google_ads.campaign_performance WHERE date BETWEEN '%s-%02d' AND '%[1]s-%02d' GROUP BY 1", months, day, day+3)
+			if _, err := ask(ctx, n.db, text); err != nil {
+				return fmt.Errorf("%s: %w", text, err)
+			}
+		}
+		return nil
+	}
+	if err := v.page.while(v.door.busy, func() error { return ranges(one, "2026-01") }); err != nil {
+		t.Fatal(err)
+	}
+	alone := len(v.takeSims())
+	if err := v.page.while(v.door.busy, func() error {
+		var group errgroup.Group
+		for range 3 {
+			for _, n := range []*node{one, two} {
+				group.Go(func() error { return ranges(n, "2025-12") })
+			}
+		}
+		return group.Wait()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if together := len(v.takeSims()); together != alone || alone == 0 {
+		t.Errorf("two nodes made %d calls together, one alone %d", together, alone)
 	}
 
 	// The disk of one is lost while it stands; the bucket stays the truth.
