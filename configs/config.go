@@ -166,7 +166,9 @@ type Cache struct {
 // Kept says how long readings that were replaced are kept for AS OF.
 type Kept struct {
 	Keep     Age   `yaml:"keep"`      // default 400d
-	MaxBytes Bytes `yaml:"max_bytes"` // default a third of Cache.MaxBytes
+	// MaxBytes is by default a third of Cache.MaxBytes, or with S3 of S3.MaxBytes;
+	// -1, no limit, where that has none.
+	MaxBytes Bytes `yaml:"max_bytes"`
 }
 
 // S3 is a bucket, or a server that speaks its protocol.
@@ -319,6 +321,11 @@ func (c *Config) defaults(dir string) {
 	}
 	if c.Cache.History.MaxBytes == 0 {
 		c.Cache.History.MaxBytes = c.Cache.MaxBytes / 3
+		if s := c.Cache.S3; s != nil { // what is kept is kept there
+			if c.Cache.History.MaxBytes = s.MaxBytes / 3; s.MaxBytes == 0 {
+				c.Cache.History.MaxBytes = -1
+			}
+		}
 	}
 	if c.Engine.MaxTempBytes == 0 {
 		c.Engine.MaxTempBytes = 20 << 30

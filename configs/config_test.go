@@ -88,6 +88,15 @@ func TestDefaults(t *testing.T) {
 		time.Duration(c.Cache.History.Keep) != 400*24*time.Hour || c.Cache.History.MaxBytes != c.Cache.MaxBytes/3 || c.Cache.S3 != nil {
 		t.Errorf("defaults: %+v", c)
 	}
+	for s3, want := range map[string]Bytes{"{bucket: b}": -1, "{bucket: b, max_bytes: 300}": 100} {
+		c, err := Parse([]byte(minimal+"cache: {s3: "+s3+"}"), ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Cache.History.MaxBytes != want {
+			t.Errorf("s3 %s: the history may have %d bytes, not %d", s3, c.Cache.History.MaxBytes, want)
+		}
+	}
 }
 
 func TestSecret(t *testing.T) {
