@@ -165,7 +165,7 @@ type Cache struct {
 
 // Kept says how long readings that were replaced are kept for AS OF.
 type Kept struct {
-	Keep     Age   `yaml:"keep"`      // default 400d
+	Keep Age `yaml:"keep"` // default 400d
 	// MaxBytes is by default a third of Cache.MaxBytes, or with S3 of S3.MaxBytes;
 	// -1, no limit, where that has none.
 	MaxBytes Bytes `yaml:"max_bytes"`
