@@ -47,7 +47,13 @@ type Options struct {
 //   - no condition of any kind loses a row (I1);
 //   - days cut in pieces give the rows of the whole;
 //   - a scan can be repeated, run beside others, left early and canceled;
-//   - what cannot be answered is a *fault.Error.
+//   - what cannot be answered is a *fault.Error;
+//   - as many requests are made as Calls says, where it says that it is certain;
+//   - control totals, where the table gives any, are given once, of columns of
+//     the scan that add up, and are the sums of its rows.
+//
+// Of a table with days the sheet has to say whose days they are (Clock), how
+// long each metric is good, and which currency amounts are in.
 func Conformance(t *testing.T, table tables.Table, o Options) {
 	t.Helper()
 	if o.Prompt == 0 {
@@ -74,6 +80,8 @@ func Conformance(t *testing.T, table tables.Table, o Options) {
 	t.Run("conditions", s.conditions)
 	t.Run("days", s.days)
 	t.Run("concurrent", s.concurrent)
+	t.Run("calls", s.calls)
+	t.Run("totals", s.totals)
 	t.Run("cancel", s.cancel)
 	t.Run("faults", s.faults)
 }
@@ -168,10 +176,53 @@ func (s *suite) sheet(t *testing.T) {
 		if table.Clock == "" || table.Since == "" || len(table.Fresh.Steps) == 0 {
 			t.Errorf("%s: a table with days needs Clock, Since and Fresh.Steps", table.Name)
 		}
-		for i, step := range table.Fresh.Steps {
-			if step.Keep <= 0 || i > 0 && step.Within <= table.Fresh.Steps[i-1].Within {
-				t.Errorf("%s: freshness steps have to rise: %+v", table.Name, table.Fresh.Steps)
+		s.fresh(t)
+	}
+	if table.Day == "" && len(table.Groups) > 0 {
+		t.Errorf("%s: groups of freshness are for days", table.Name)
+	}
+	for _, c := range table.Columns {
+		if c.Unit != "" && strings.Contains(c.Unit, "currency") {
+			if x := table.Lookup("currency"); x == nil || x.Type.Kind != tables.ID && x.Type.Kind != tables.Text {
+				t.Errorf("%s.%s is in the %s, and no column currency says which that is", table.Name, c.Name, c.Unit)
+				break
 			}
+		}
+	}
+}
+
+// fresh checks the freshness of a table with days.
+func (s *suite) fresh(t *testing.T) {
+	table := s.table
+	check := func(name string, f tables.Freshness) {
+		if len(f.Steps) == 0 {
+			t.Errorf("%s: freshness %s has no steps", table.Name, name)
+		}
+		for i, step := range f.Steps {
+			if step.Keep <= 0 || step.Within < 1 || i > 0 && (step.Within <= f.Steps[i-1].Within || step.Keep < f.Steps[i-1].Keep) {
+				t.Errorf("%s: the steps of freshness %s have to rise: %+v", table.Name, name, f.Steps)
+			}
+		}
+		if f.Settled() > table.Fresh.Settled() {
+			t.Errorf("%s: freshness %s settles after %d days, the table, which its rows as such are counted by, after %d", table.Name, name, f.Settled(), table.Fresh.Settled())
+		}
+	}
+	check("of the table", table.Fresh)
+	for name, f := range table.Groups {
+		check(name, f)
+		if !slices.ContainsFunc(table.Columns, func(c tables.Column) bool { return c.Group == name }) {
+			t.Errorf("%s: no column is of the group %s", table.Name, name)
+		}
+	}
+	for _, c := range table.Columns {
+		partition := c.Name == table.Day || c.Name == table.Account || slices.Contains(table.Key, c.Name)
+		_, known := table.Groups[c.Group]
+		metric := c.Type.Kind == tables.Int || c.Type.Kind == tables.Decimal || c.Type.Kind == tables.Double
+		switch {
+		case c.Group != "" && (!known || partition):
+			t.Errorf("%s.%s is of the group %q, which there is not, or which a key cannot be of", table.Name, c.Name, c.Group)
+		case c.Group == "" && len(table.Groups) > 0 && metric && !partition:
+			t.Errorf("%s.%s is of no group: how long is it good?", table.Name, c.Name)
 		}
 	}
 }
@@ -498,6 +549,106 @@ func (s *suite) concurrent(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// calls: a scan takes as many requests as the table says. A table that does not
+// say takes one at most.
+func (s *suite) calls(t *testing.T) {
+	for _, account := range s.o.Accounts {
+		scan := s.scan(account)
+		want, exact := 1, false
+		if s.table.Calls != nil {
+			want, exact = s.table.Calls(scan)
+		}
+		trace := &tables.Trace{}
+		if _, err := s.collect(tables.WithTrace(t.Context(), trace), scan); err != nil {
+			t.Fatal(err)
+		}
+		if n := trace.Cost().Calls; want < 0 || exact && n != int64(want) || s.table.Calls == nil && n > 1 {
+			t.Errorf("%s of account %s took %d calls, it was to take %d (exact: %v)", s.table.Name, account, n, want, exact)
+		}
+	}
+}
+
+// totals: what the source says the sums are is what the rows add up to.
+func (s *suite) totals(t *testing.T) {
+	all := names(s.table)
+	for _, account := range s.o.Accounts {
+		for _, set := range [][]string{all, all[len(all)/2:]} {
+			scan := s.scan(account)
+			scan.Columns = set
+			var given []map[string]any
+			ended := false
+			scan.Totals = func(sums map[string]any) {
+				if given = append(given, sums); ended {
+					t.Errorf("%s: totals came after the scan had ended", s.table.Name)
+				}
+			}
+			rows := s.read(t, scan)
+			ended = true
+			same(t, s.table.Name+" with totals", rows, s.project(s.full[account], set))
+			if len(given) > 1 {
+				t.Errorf("%s: totals were given %d times", s.table.Name, len(given))
+			}
+			for _, sums := range given {
+				for name, total := range sums {
+					c, i := s.table.Lookup(name), slices.Index(set, name)
+					if c == nil || i < 0 || c.NonAdditive {
+						t.Errorf("%s: a total of %s, which the scan does not hold or which does not add up", s.table.Name, name)
+						continue
+					}
+					if sum, want, slack, err := add(*c, rows, i, total); err != nil {
+						t.Errorf("%s.%s: %v", s.table.Name, name, err)
+					} else if d := new(apd.Decimal); true {
+						if _, err := digits.Sub(d, sum, want); err != nil || d.Abs(d).Cmp(slack) > 0 {
+							t.Errorf("%s.%s: the rows of account %s add up to %s, their total is %s (%v)", s.table.Name, name, account, sum.Text('f'), want.Text('f'), err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+var digits = apd.BaseContext.WithPrecision(60)
+
+// add sums column i of rows and gives it beside the source's total, and by how
+// much they may differ: a total that is a double was added up from doubles, each
+// of which was rounded to the column.
+func add(c tables.Column, rows []tables.Row, i int, total any) (sum, want, slack *apd.Decimal, err error) {
+	sum, slack = new(apd.Decimal), new(apd.Decimal)
+	decimal := func(v any) (*apd.Decimal, error) {
+		switch v := v.(type) {
+		case int64:
+			return apd.New(v, 0), nil
+		case *apd.Decimal:
+			return v, nil
+		case float64:
+			return new(apd.Decimal).SetFloat64(v)
+		}
+		return nil, fmt.Errorf("a total or value that is a %T", v)
+	}
+	if want, err = decimal(total); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, row := range rows {
+		if row[i] == nil {
+			continue
+		}
+		d, err := decimal(row[i])
+		if err == nil {
+			_, err = digits.Add(sum, sum, d)
+		}
+		if err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if _, double := total.(float64); double {
+		slack = apd.New(int64(len(rows))+1, -6)
+	} else if c.Type.Kind == tables.Double {
+		return nil, nil, nil, errors.New("the total of doubles is none")
+	}
+	return sum, want, slack, nil
 }
 
 func (s *suite) cancel(t *testing.T) {

@@ -1,6 +1,7 @@
 package googleads
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,9 +29,10 @@ type Client struct {
 
 	turn  chan struct{} // holds one token: who has it reads the tree
 	mu    sync.Mutex
-	known []account
-	at    time.Time
-	owner sync.Map // campaign id → account id; a campaign never moves
+	known []account // the tree as it was read last
+	at    time.Time // when that was
+	calls int       // that it took
+	owner sync.Map  // campaign id → account id; a campaign never moves
 }
 
 // account of the tree of customers.
@@ -52,19 +54,32 @@ type Record map[string]any
 // Query streams the rows of one GAQL query for one account. Faults: Auth,
 // Denied, Throttled, Unavailable, Broken, Internal (the query is refused).
 func (c *Client) Query(ctx context.Context, account, gaql string) iter.Seq2[Record, error] {
+	return c.report(ctx, account, gaql, nil)
+}
+
+// report is Query that also asks for the summary row, in the same reply, where
+// summary is non-nil: it is told of it once, after the last row.
+func (c *Client) report(ctx context.Context, account, gaql string, summary func(Record)) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		login, err := c.through(ctx, account)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		c.query(ctx, account, login, gaql)(yield)
+		c.stream(ctx, account, login, gaql, summary)(yield)
 	}
 }
 
-func (c *Client) query(ctx context.Context, account, login, gaql string) iter.Seq2[Record, error] {
+func (c *Client) stream(ctx context.Context, account, login, gaql string, summary func(Record)) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		body, err := marshal(map[string]string{"query": gaql})
+		ask := struct {
+			Query             string `json:"query"`
+			SummaryRowSetting string `json:"summaryRowSetting,omitempty"`
+		}{Query: gaql}
+		if summary != nil {
+			ask.SummaryRowSetting = "SUMMARY_ROW_WITH_RESULTS"
+		}
+		body, err := marshal(ask)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -78,8 +93,15 @@ func (c *Client) query(ctx context.Context, account, login, gaql string) iter.Se
 		var rows int64
 		defer func() { tables.TraceOf(ctx).Fetched(rows, 0) }()
 		other := func(name string, value json.RawMessage) error {
-			if name == "error" { // in the middle of the stream
+			switch {
+			case name == "error": // in the middle of the stream
 				return c.judge(0, append(append([]byte(`{"error":`), value...), '}'), about(account), false).Fault
+			case name == "summaryRow" && summary != nil: // alone in the last chunk
+				var r Record
+				if err := rest.Decode(bytes.NewReader(value), &r); err != nil {
+					return err
+				}
+				summary(r)
 			}
 			return nil
 		}
@@ -172,16 +194,43 @@ func (c *Client) through(ctx context.Context, account string) (string, error) {
 	if c.login != "" {
 		return c.login, nil
 	}
-	all, err := c.tree(ctx, false)
-	if err != nil {
-		return "", err
-	}
-	for _, a := range all {
-		if a.ID == account {
-			return a.Login, nil
+	a, err := c.account(ctx, account)
+	return a.Login, err
+}
+
+// remembered is the account as the tree had it when it was read last, however
+// long ago: neither its calendar nor the way to it changes.
+func (c *Client) remembered(id string) (account, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.known {
+		if a.ID == id {
+			return a, true
 		}
 	}
-	return "", nil
+	return account{}, false
+}
+
+// account looks for an account in the tree; one that is not there has its id
+// only.
+func (c *Client) account(ctx context.Context, id string) (account, error) {
+	if a, ok := c.remembered(id); ok {
+		return a, nil
+	}
+	if _, err := c.tree(ctx, false); err != nil {
+		return account{}, err
+	}
+	a, _ := c.remembered(id)
+	a.ID = id
+	return a, nil
+}
+
+// treeCalls is how many requests reading the tree takes: what it took last, else
+// one for the manager.
+func (c *Client) treeCalls() (n int, exact bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.calls, 1), c.calls > 0
 }
 
 // Accounts lists the enabled accounts that are not managers, by id: those that
@@ -192,6 +241,20 @@ func (c *Client) Accounts(ctx context.Context) ([]tables.Account, error) {
 		return nil, err
 	}
 	return c.scanned(all), nil
+}
+
+// roster is Accounts as it is remembered, and what it would cost now.
+func (c *Client) roster(context.Context) ([]tables.Account, int, error) {
+	n, _ := c.treeCalls()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		return nil, n, nil
+	}
+	if c.now().Sub(c.at) < memo {
+		n = 0
+	}
+	return c.scanned(c.known), n, nil
 }
 
 func (c *Client) scanned(all []account) []tables.Account {
@@ -243,17 +306,19 @@ func (c *Client) tree(ctx context.Context, fresh bool) ([]account, error) {
 	if all := have(); all != nil && !fresh {
 		return all, nil
 	}
-	seeds := []string{c.login}
+	seeds, calls := []string{c.login}, 0
 	if c.login == "" {
 		var err error
 		if seeds, err = c.accessible(ctx); err != nil {
 			return nil, err
 		}
+		calls++
 	}
 	all, seen := []account{}, map[string]bool{}
 	var denied error
 	for _, seed := range seeds {
-		clients, err := c.clients(ctx, seed)
+		clients, n, err := c.clients(ctx, seed)
+		calls += n
 		if fault.Is(err, fault.Denied) && len(seeds) > 1 {
 			denied = err
 			continue
@@ -274,7 +339,7 @@ func (c *Client) tree(ctx context.Context, fresh bool) ([]account, error) {
 	slices.SortFunc(all, func(a, b account) int { return compareIDs(a.ID, b.ID) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.at = all, c.now()
+	c.known, c.at, c.calls = all, c.now(), calls
 	return all, nil
 }
 
@@ -303,13 +368,13 @@ const clientQuery = "SELECT customer_client.id, customer_client.descriptive_name
 const customerQuery = "SELECT customer.id, customer.descriptive_name, customer.status, customer.manager, " +
 	"customer.currency_code, customer.time_zone, customer.test_account FROM customer"
 
-// clients lists seed and everything below it.
-func (c *Client) clients(ctx context.Context, seed string) ([]account, error) {
+// clients lists seed and everything below it, in so many calls.
+func (c *Client) clients(ctx context.Context, seed string) (out []account, calls int, err error) {
 	for _, q := range []struct{ object, gaql string }{{"customerClient", clientQuery}, {"customer", customerQuery}} {
-		var out []account
-		for r, err := range c.query(ctx, seed, seed, q.gaql) {
+		calls++
+		for r, err := range c.stream(ctx, seed, seed, q.gaql, nil) {
 			if err != nil {
-				return nil, err
+				return nil, calls, err
 			}
 			o, _ := r[q.object].(map[string]any)
 			a := account{ID: plain(o["id"]), Name: plain(o["descriptiveName"]), Currency: plain(o["currencyCode"]), Zone: plain(o["timeZone"]), Status: plain(o["status"]), Login: seed}
@@ -318,15 +383,15 @@ func (c *Client) clients(ctx context.Context, seed string) ([]account, error) {
 			a.Hidden, _ = o["hidden"].(bool)
 			a.Level, _ = strconv.ParseInt(plain(o["level"]), 10, 64)
 			if a.ID == "" {
-				return nil, fault.New(fault.Broken, "%s: an account without an id in the tree of accounts", about(seed))
+				return nil, calls, fault.New(fault.Broken, "%s: an account without an id in the tree of accounts", about(seed))
 			}
 			out = append(out, a)
 		}
 		if len(out) > 0 { // an account that is no manager has no customer_client rows
-			return out, nil
+			break
 		}
 	}
-	return nil, nil
+	return out, calls, nil
 }
 
 func plain(v any) string {

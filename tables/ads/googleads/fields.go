@@ -20,6 +20,8 @@ type field struct {
 	read func(v any) (any, error)   // JSON value, never nil, to the column's value
 	zero any                        // value where the reply has none; nil is NULL
 	cond func(tables.Domain) string // GAQL condition that loses no row, or ""
+	// total reads the value of a summary row, where not as read does.
+	total func(v any) (any, error)
 }
 
 func column(name string, t tables.Type, doc, unit string, read func(any) (any, error), gaql ...string) field {
@@ -84,10 +86,11 @@ func count(name, gaql, doc string) field {
 	return f
 }
 
-// number is a count that may be a fraction: conversions are shared out.
+// number is a count that may be a fraction: conversions are shared out. Google
+// keeps and adds up doubles.
 func number(name, gaql, doc, unit string) field {
 	f := column(name, tables.Dec(20, 6), doc, unit, readDecimal, gaql)
-	f.NotNull, f.zero = true, apd.New(0, -6)
+	f.NotNull, f.zero, f.total = true, apd.New(0, -6), readFloat
 	return f
 }
 
@@ -135,6 +138,9 @@ func (f field) notNull() field { f.NotNull = true; return f }
 
 // pushed marks the partition columns: Splits takes their conditions.
 func (f field) pushed() field { f.Push = true; return f }
+
+// of puts the column into a group of freshness.
+func (f field) of(group string) field { f.Group = group; return f }
 
 // level marks what does not add up.
 func (f field) level() field { f.NonAdditive = true; return f }

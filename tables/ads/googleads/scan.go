@@ -120,10 +120,11 @@ func (c *Client) scanner(s sheet) func(context.Context, tables.Scan) iter.Seq2[t
 				yield(nil, err)
 				return
 			}
+			ties := s.ties(scan)
 			for _, days := range scan.Days.Chunks(s.maxDays) {
 				part := scan
 				part.Days = days
-				for r, err := range c.Query(ctx, scan.Account, s.gaql(part)) {
+				for r, err := range c.report(ctx, scan.Account, s.gaql(part), ties.summary()) {
 					var row tables.Row
 					if err == nil {
 						row, err = rowOf(r, read, scan.Account)
@@ -133,8 +134,95 @@ func (c *Client) scanner(s sheet) func(context.Context, tables.Scan) iter.Seq2[t
 					}
 				}
 			}
+			if err := ties.give(scan); err != nil {
+				yield(nil, err)
+			}
 		}
 	}
+}
+
+// ties collects the control totals of a scan from the summary rows of its
+// requests; nil: none are wanted.
+type ties struct {
+	fields []field // metrics that add up, of the scan's columns
+	rows   []Record
+	asked  int
+}
+
+func (s sheet) ties(scan tables.Scan) *ties {
+	t := &ties{}
+	for _, f := range s.fields {
+		if !f.NonAdditive && len(f.gaql) == 1 && strings.HasPrefix(f.gaql[0], "metrics.") && slices.Contains(scan.Columns, f.Name) {
+			t.fields = append(t.fields, f)
+		}
+	}
+	if scan.Totals == nil || s.untied || len(t.fields) == 0 {
+		return nil
+	}
+	return t
+}
+
+// summary is what Client.report tells of a summary row.
+func (t *ties) summary() func(Record) {
+	if t == nil {
+		return nil
+	}
+	t.asked++
+	return func(r Record) { t.rows = append(t.rows, r) }
+}
+
+// give hands the totals to the scan, if every request had a summary row.
+func (t *ties) give(scan tables.Scan) error {
+	if t == nil || len(t.rows) != t.asked {
+		return nil
+	}
+	sums := map[string]any{}
+	for _, f := range t.fields {
+		read := f.total
+		if read == nil {
+			read = f.read
+		}
+		var sum any
+		for _, r := range t.rows {
+			v := lookup(r, camel(f.gaql[0]))
+			if v == nil {
+				sum = nil
+				break
+			}
+			x, err := read(v)
+			if err != nil {
+				return fault.Wrap(fault.Broken, err, "%s: the summary row cannot be read: %s", about(scan.Account), f.gaql[0])
+			}
+			if sum, err = plus(sum, x); err != nil {
+				return fault.Wrap(fault.Broken, err, "%s: the summary rows do not add up: %s", about(scan.Account), f.gaql[0])
+			}
+		}
+		if sum != nil {
+			sums[f.Name] = sum
+		}
+	}
+	scan.Totals(sums)
+	return nil
+}
+
+// plus adds b to a; a nil a is nothing yet.
+func plus(a, b any) (any, error) {
+	switch b := b.(type) {
+	case int64:
+		a, _ := a.(int64)
+		return a + b, nil
+	case float64:
+		a, _ := a.(float64)
+		return a + b, nil
+	case *apd.Decimal:
+		sum := new(apd.Decimal)
+		if a, ok := a.(*apd.Decimal); ok {
+			sum.Set(a)
+		}
+		_, err := decimals.Add(sum, sum, b)
+		return sum, err
+	}
+	return nil, fmt.Errorf("not a number: %T", b)
 }
 
 func rowOf(r Record, read []reader, account string) (tables.Row, error) {
@@ -180,7 +268,10 @@ func (c *Client) accountsTable() tables.Table {
 		{tables.Column{Name: "hidden", Type: tables.Boolean, NotNull: true, Doc: "Whether it is hidden in its manager"}, func(a account) any { return a.Hidden }},
 		{tables.Column{Name: "login_customer_id", Type: tables.BigInt, Doc: "Manager through which it is reached"}, func(a account) any { return number(a.Login) }},
 	}
-	t := tables.Table{Name: "accounts", Doc: "Accounts that the connection reaches, managers included, all levels", Key: []string{"id"}, Fresh: freshness}
+	t := tables.Table{
+		Name: "accounts", Doc: "Accounts that the connection reaches, managers included, all levels", Key: []string{"id"}, Fresh: freshEntity,
+		Calls: func(tables.Scan) (int, bool) { return c.treeCalls() },
+	}
 	for _, f := range fields {
 		t.Columns = append(t.Columns, f.Column)
 	}

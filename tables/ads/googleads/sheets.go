@@ -1,6 +1,7 @@
 package googleads
 
 import (
+	"slices"
 	"time"
 
 	"argo/tables"
@@ -16,6 +17,7 @@ type sheet struct {
 	day       bool
 	maxDays   int
 	anchors   []string // metrics that every query selects: see the package comment
+	untied    bool     // the summary row is not that of the rows
 }
 
 // anchors of every performance table: wherever anything happened, one of them
@@ -26,22 +28,43 @@ var anchors = []string{
 	"metrics.all_conversions", "metrics.view_through_conversions",
 }
 
-// freshness is how long a fetched day is good. Today moves by the minute (figures
-// are mostly less than three hours behind), invalid clicks are credited for
-// some days, and conversions are booked to the day of the click until the
-// conversion window, at most 90 days, has ended: only then is a day settled.
-var freshness = tables.Freshness{
-	Steps: []tables.Step{
-		{Within: 1, Keep: 15 * time.Minute},
-		{Within: 3, Keep: time.Hour},
-		{Within: 7, Keep: 6 * time.Hour},
-		{Within: 30, Keep: 24 * time.Hour},
-		{Within: 90, Keep: 7 * 24 * time.Hour},
-	},
-	Entity: 10 * time.Minute,
-}
+// The groups of the columns of a performance table, by how they are restated.
+const (
+	delivery = "delivery"
+	booked   = "conversions"
+)
 
-// freshChanges: an event never changes and is seen within minutes.
+// freshDelivery is how long what was delivered and spent is good. Most
+// statistics are less than three hours behind, and a day is complete at 03:00 of
+// the next one in every time zone (support.google.com/google-ads/answer/2544985).
+// Invalid traffic is taken off for some days, and once more when a month is
+// closed: its first day is 31 days old by then, and the close takes some days.
+// What is found after an invoice is a credit in the billing, not in the
+// statistics (…/answer/16826168).
+var freshDelivery = tables.Freshness{Steps: []tables.Step{
+	{Within: 1, Keep: 15 * time.Minute},
+	{Within: 3, Keep: time.Hour},
+	{Within: 8, Keep: 6 * time.Hour},
+	{Within: 36, Keep: 72 * time.Hour},
+}}
+
+// freshBooked is the same of conversions, which are booked to the day of the
+// click and arrive until the window of their action has ended: 30 days unless it
+// is set otherwise, 90 at most (…/answer/3123169). Models other than the last
+// click take 15 hours more (…/answer/2544985).
+var freshBooked = tables.Freshness{Steps: []tables.Step{
+	{Within: 1, Keep: 15 * time.Minute},
+	{Within: 3, Keep: time.Hour},
+	{Within: 8, Keep: 6 * time.Hour},
+	{Within: 32, Keep: 24 * time.Hour},
+	{Within: 92, Keep: 7 * 24 * time.Hour},
+}}
+
+// freshEntity is how long what exists now is good. Argo's own actions forget
+// what they change at once.
+var freshEntity = tables.Freshness{Entity: 10 * time.Minute}
+
+// freshChanges: an event never changes, and is seen within three minutes.
 var freshChanges = tables.Freshness{Steps: []tables.Step{{Within: 1, Keep: 5 * time.Minute}, {Within: 2, Keep: time.Hour}}}
 
 var (
@@ -72,15 +95,15 @@ func performance(own ...field) []field {
 		count("clicks", "metrics.clicks", "Clicks"),
 		count("interactions", "metrics.interactions", "Main actions of the ad's format: clicks for text, views for video"),
 		money("cost", "What was spent", "metrics.cost_micros").zeroed(),
-		number("conversions", "metrics.conversions", "Conversions of the actions that bidding counts; fractions where credit is shared", "count"),
-		number("conversions_value", "metrics.conversions_value", "Value of these conversions", "account currency"),
-		number("all_conversions", "metrics.all_conversions", "Conversions of all actions, without view-through", "count"),
-		number("all_conversions_value", "metrics.all_conversions_value", "Value of all conversions", "account currency"),
-		count("view_through_conversions", "metrics.view_through_conversions", "Conversions after an impression without a click; not part of all_conversions"),
+		number("conversions", "metrics.conversions", "Conversions of the actions that bidding counts; fractions where credit is shared", "count").of(booked),
+		number("conversions_value", "metrics.conversions_value", "Value of these conversions", "account currency").of(booked),
+		number("all_conversions", "metrics.all_conversions", "Conversions of all actions, without view-through", "count").of(booked),
+		number("all_conversions_value", "metrics.all_conversions_value", "Value of all conversions", "account currency").of(booked),
+		count("view_through_conversions", "metrics.view_through_conversions", "Conversions after an impression without a click; not part of all_conversions").of(booked),
 		ratio("ctr", "metrics.ctr", "Clicks by impressions of this row; for several rows divide the sums", "ratio 0..1"),
 		average("average_cpc", "metrics.average_cpc", "Cost by clicks of this row; for several rows divide the sums"),
 		average("average_cpm", "metrics.average_cpm", "Cost of 1,000 impressions of this row; for several rows divide the sums"),
-		average("cost_per_conversion", "metrics.cost_per_conversion", "Cost by conversions of this row; for several rows divide the sums"),
+		average("cost_per_conversion", "metrics.cost_per_conversion", "Cost by conversions of this row; for several rows divide the sums").of(booked),
 		currency(),
 	)
 }
@@ -103,7 +126,17 @@ func adGroupAttributes() []field {
 	)
 }
 
+// What every performance table says of itself.
+const (
+	restated = "Today's figures are up to three hours behind; clicks and cost are corrected until the month has been closed, conversions arrive for up to 90 days"
+	price    = "an account and range of days is one operation of the developer token's 15,000 a day (basic access)"
+)
+
 // sheets are the tables of one account each; the tree itself is accounts.
+//
+// The API states no longest range of days, and a query is one operation however
+// long its reply is: maxDays is as much as may have to be read again when a
+// stream breaks.
 var sheets = []sheet{
 	{
 		name: "campaigns", from: "campaign", key: []string{"id"},
@@ -208,34 +241,34 @@ var sheets = []sheet{
 		},
 	},
 	{
-		name: "campaign_performance", from: "campaign", key: []string{"campaign_id", "device", "ad_network_type"}, day: true, maxDays: 90, anchors: anchors,
-		doc:    "What campaigns delivered by day, device and network. Impression shares are no columns here: they do not add up over devices and networks",
+		name: "campaign_performance", from: "campaign", key: []string{"campaign_id", "device", "ad_network_type"}, day: true, maxDays: 366, anchors: anchors,
+		doc:    "What campaigns delivered by day, device and network. Impression shares are no columns here: they do not add up over devices and networks. " + restated + "; " + price,
 		fields: performance(campaignAttributes()...),
 	},
 	{
-		name: "ad_group_performance", from: "ad_group", key: []string{"ad_group_id", "device", "ad_network_type"}, day: true, maxDays: 31, anchors: anchors,
-		doc:    "What ad groups delivered by day, device and network. Performance Max campaigns have no ad groups: their figures are in campaign_performance",
+		name: "ad_group_performance", from: "ad_group", key: []string{"ad_group_id", "device", "ad_network_type"}, day: true, maxDays: 366, anchors: anchors,
+		doc:    "What ad groups delivered by day, device and network. Performance Max campaigns have no ad groups: their figures are in campaign_performance. " + restated + "; " + price,
 		fields: performance(adGroupAttributes()...),
 	},
 	{
-		name: "ad_performance", from: "ad_group_ad", key: []string{"ad_group_id", "ad_id", "device", "ad_network_type"}, day: true, maxDays: 31, anchors: anchors,
-		doc: "What ads delivered by day, device and network. Performance Max campaigns have no ads: their figures are in campaign_performance",
+		name: "ad_performance", from: "ad_group_ad", key: []string{"ad_group_id", "ad_id", "device", "ad_network_type"}, day: true, maxDays: 92, anchors: anchors,
+		doc: "What ads delivered by day, device and network. Performance Max campaigns have no ads: their figures are in campaign_performance. " + restated + "; " + price,
 		fields: performance(append(adGroupAttributes(),
 			id("ad_id", "ad_group_ad.ad.id", "Ad"),
 			text("ad_name", "ad_group_ad.ad.name", "Name of the ad; NULL for most text ads"),
 			word("ad_type", "ad_group_ad.ad.type", "RESPONSIVE_SEARCH_AD, VIDEO_RESPONSIVE_AD …"))...),
 	},
 	{
-		name: "keyword_performance", from: "keyword_view", key: []string{"ad_group_id", "criterion_id", "device", "ad_network_type"}, day: true, maxDays: 31, anchors: anchors,
-		doc: "What keywords delivered by day, device and network",
+		name: "keyword_performance", from: "keyword_view", key: []string{"ad_group_id", "criterion_id", "device", "ad_network_type"}, day: true, maxDays: 92, anchors: anchors,
+		doc: "What keywords delivered by day, device and network. " + restated + "; " + price,
 		fields: performance(append(adGroupAttributes(),
 			id("criterion_id", "ad_group_criterion.criterion_id", "Keyword; unique within the ad group only"),
 			text("keyword_text", "ad_group_criterion.keyword.text", "The keyword"),
 			word("keyword_match_type", "ad_group_criterion.keyword.match_type", "EXACT, PHRASE or BROAD", matchWords...))...),
 	},
 	{
-		name: "search_term_performance", from: "search_term_view", key: []string{"ad_group_id", "search_term", "search_term_match_type", "device", "ad_network_type"}, day: true, maxDays: 7, anchors: anchors,
-		doc: "What people typed and what came of it, by day, device and network. Rare terms are not shown by Google, so that sums are below those of campaign_performance; Performance Max is not part of it",
+		name: "search_term_performance", from: "search_term_view", key: []string{"ad_group_id", "search_term", "search_term_match_type", "device", "ad_network_type"}, day: true, maxDays: 31, anchors: anchors, untied: true,
+		doc: "What people typed and what came of it, by day, device and network. Rare terms are not shown by Google, so that sums are below those of campaign_performance; Performance Max is not part of it. " + restated + "; " + price,
 		fields: performance(append(adGroupAttributes(),
 			text("search_term", "search_term_view.search_term", "What was typed").notNull(),
 			word("search_term_match_type", "segments.search_term_match_type", "How it matched: EXACT, NEAR_EXACT, PHRASE, NEAR_PHRASE, BROAD, AI_MAX"),
@@ -257,15 +290,39 @@ func nonZero(f field) field {
 }
 
 func (s sheet) table(c *Client, since tables.Day) tables.Table {
-	t := tables.Table{Name: s.name, Doc: s.doc, Key: s.key, Account: "customer_id", Accounts: c.Accounts, Fresh: freshness, Scan: c.scanner(s)}
+	t := tables.Table{
+		Name: s.name, Doc: s.doc, Key: s.key, Account: "customer_id", Accounts: c.Accounts, Roster: c.roster, Fresh: freshEntity,
+		Scan: c.scanner(s), Calls: s.calls(c),
+	}
 	for _, f := range s.fields {
 		t.Columns = append(t.Columns, f.Column)
 	}
 	if s.day {
 		t.Day, t.MaxDays, t.Since = "date", s.maxDays, since
 		t.Clock = "day in the account's time zone; conversions on the day of the click"
+		t.Fresh, t.Groups = freshBooked, map[string]tables.Freshness{delivery: freshDelivery, booked: freshBooked}
+		for i := range t.Columns {
+			// A row is there from its first impression on: what it is called is as
+			// settled as what it delivered.
+			if x := &t.Columns[i]; x.Group == "" && x.Name != t.Day && x.Name != t.Account && !slices.Contains(t.Key, x.Name) {
+				x.Group = delivery
+			}
+		}
 	}
 	return t
+}
+
+// calls: a stream is one request, however many rows it has. Without a
+// login_customer_id the way to an account may have to be found first.
+func (s sheet) calls(c *Client) func(tables.Scan) (int, bool) {
+	return func(scan tables.Scan) (int, bool) {
+		n := 1
+		if s.day {
+			n = len(scan.Days.Chunks(s.maxDays))
+		}
+		_, known := c.remembered(scan.Account)
+		return n, c.login != "" || known
+	}
 }
 
 func (c *Client) tables(since, today tables.Day) []tables.Table {

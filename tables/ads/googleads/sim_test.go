@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,5 +187,129 @@ func TestSimFaults(t *testing.T) {
 		case fault.KindOf(err) != c.kind || cost.Calls != c.calls || err == nil && n != want:
 			t.Errorf("%s: %d rows, %d calls, %v; want %d rows, %d calls, %q", c.plan, n, cost.Calls, err, want, c.calls, c.kind)
 		}
+	}
+}
+
+// Totals come with the rows, in the same reply, wherever Google's are those of
+// the rows; a missing row and a repeated page are seen in them.
+func TestSimTotals(t *testing.T) {
+	conn, sim, _ := simulated(t, nil)
+	read := func(table tables.Table, columns ...string) (sums map[string]any, rows []tables.Row, calls int64) {
+		trace := &tables.Trace{}
+		rows, err := tabletest.Rows(tables.WithTrace(t.Context(), trace), table, tables.Scan{Account: "1000000101", Days: tables.Days{From: "2026-11-18", To: "2026-11-20"}, Columns: columns,
+			Totals: func(x map[string]any) { sums = x }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sums, rows, trace.Cost().Calls
+	}
+	clicks := func(rows []tables.Row) (n int64) {
+		for _, r := range rows {
+			n += r[0].(int64)
+		}
+		return n
+	}
+	if _, err := tabletest.Find(t, conn, "campaigns").Accounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range conn.Tables {
+		if table.Day == "" || table.Name == "change_events" {
+			continue
+		}
+		sums, rows, calls := read(table, "clicks", "cost", "conversions", "ctr", "campaign_name")
+		if calls != 1 {
+			t.Errorf("%s: %d calls", table.Name, calls)
+		}
+		if table.Name == "search_term_performance" {
+			if sums != nil {
+				t.Errorf("%s: %v", table.Name, sums)
+			}
+			continue
+		}
+		if len(sums) != 3 || sums["clicks"] != clicks(rows) || clicks(rows) == 0 {
+			t.Errorf("%s: %v, the rows have %d clicks", table.Name, sums, clicks(rows))
+		}
+	}
+	table := tabletest.Find(t, conn, "campaign_performance")
+	_, truth, _ := read(table, "clicks", "cost")
+	for plan, wrong := range map[string]func(int) bool{
+		"googleads missing nth=1": func(n int) bool { return n == len(truth)-1 },
+		"googleads repeat nth=1":  func(n int) bool { return n == len(truth)+(len(truth)+1)/2 },
+	} {
+		if err := sim.Faults.Script(plan); err != nil {
+			t.Fatal(err)
+		}
+		sums, rows, _ := read(table, "clicks", "cost")
+		if sums["clicks"] != clicks(truth) || !wrong(len(rows)) {
+			t.Errorf("%s: %v and %d rows, in truth %d and %d", plan, sums, len(rows), clicks(truth), len(truth))
+		}
+		sim.Faults.Clear()
+	}
+}
+
+// After every plan there are the rows as they are, or a fault and nothing; what
+// the reply does not show of itself shows in its totals, but for late data.
+func TestSimPlans(t *testing.T) {
+	conn, sim, clock := simulated(t, map[string]any{"customers": []string{"1000000101"}})
+	table := tabletest.Find(t, conn, "campaign_performance")
+	scan := tables.Scan{Account: "1000000101", Days: tables.Days{From: "2026-11-01", To: "2026-11-10"}, Columns: append(slices.Clone(table.Key), "impressions", "cost")}
+	var sums map[string]any
+	read := func() ([]tables.Row, error) {
+		scan.Totals = func(x map[string]any) { sums = x }
+		sums = nil
+		return tabletest.Rows(t.Context(), table, scan)
+	}
+	want, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := fmt.Sprint(sums)
+	for _, plan := range market.FaultPlans {
+		if err := sim.Faults.Script(plan.Text); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			got, err := read()
+			equal := len(got) == len(want) && fmt.Sprint(tabletest.Print(scan.Columns, got)) == fmt.Sprint(tabletest.Print(scan.Columns, want))
+			switch {
+			case err != nil && fault.As(err) == nil:
+				t.Errorf("%s: %v is no fault", plan.Name, err)
+			case err == nil && !equal && !plan.Hidden:
+				t.Errorf("%s: %d rows and no fault, there are %d", plan.Name, len(got), len(want))
+			case err == nil && !equal && plan.Name != "late data" && fmt.Sprint(sums) != seen:
+				t.Errorf("%s: the totals are %v, without the plan %s", plan.Name, sums, seen)
+			}
+		}
+		if plan.Text != "" && len(sim.Faults.Hits()) == 0 {
+			t.Errorf("%s did not strike", plan.Name)
+		}
+		sim.Faults.Clear()
+		clock.Advance(time.Minute)
+		if got, err := read(); err != nil || len(got) != len(want) {
+			t.Errorf("after %s: %d rows, %v", plan.Name, len(got), err)
+		}
+	}
+}
+
+// Late data is what was there before, and of today less.
+func TestSimLateData(t *testing.T) {
+	conn, sim, _ := simulated(t, nil)
+	table := tabletest.Find(t, conn, "campaign_performance")
+	read := func() (n int64) {
+		rows, err := tabletest.Rows(t.Context(), table, tables.Scan{Account: "1000000101", Days: tables.Days{From: "2026-11-22", To: "2026-11-22"}, Columns: []string{"impressions"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			n += r[0].(int64)
+		}
+		return n
+	}
+	now := read()
+	if err := sim.Faults.Script("googleads late delay=6h account=1000000101"); err != nil {
+		t.Fatal(err)
+	}
+	if late := read(); late == 0 || late >= now {
+		t.Errorf("%d impressions six hours late, %d now", late, now)
 	}
 }

@@ -64,14 +64,7 @@ func (c *client) report(ctx context.Context, k key, maxAge time.Duration) ([]byt
 	case <-ctx.Done():
 		return nil, fault.Wrap(fault.Canceled, ctx.Err(), "AppsFlyer app %s: the request was given up", k.app)
 	}
-	good := keep
-	if maxAge > 0 {
-		good = min(good, maxAge)
-	}
-	c.mu.Lock()
-	body, at := r.body, r.at
-	c.mu.Unlock()
-	if !at.IsZero() && c.now().Sub(at) < good {
+	if body, ok := c.have(k, maxAge); ok {
 		return body, nil
 	}
 	asked := c.now()
@@ -85,6 +78,22 @@ func (c *client) report(ctx context.Context, k key, maxAge time.Duration) ([]byt
 		r.body, r.at = nil, time.Time{}
 	}
 	return body, nil
+}
+
+// have gives a reply of the last minute, not older than maxAge where that is
+// positive.
+func (c *client) have(k key, maxAge time.Duration) ([]byte, bool) {
+	good := keep
+	if maxAge > 0 {
+		good = min(good, maxAge)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.kept[k]
+	if r == nil || r.at.IsZero() || c.now().Sub(r.at) >= good {
+		return nil, false
+	}
+	return r.body, true
 }
 
 // slot gives the place of a reply and drops what is too old or too much.

@@ -17,11 +17,30 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// fresh is how long a fetched day is good: AppsFlyer's figures are lifetime
-// values of the day of install, so that an old day moves ever more slowly but
-// does move; after 180 days hardly any of its users are left. The quota allows
-// 24 long calls a day for an app, hence the hour for today.
-var fresh = tables.Freshness{Steps: []tables.Step{
+// The groups of columns, by how they are restated.
+const (
+	acquisition = "acquisition"
+	lifetime    = "lifetime"
+)
+
+// freshAcquisition is how long impressions, clicks, installs and cost are good.
+// Installs show within a quarter of an hour; networks that attribute for
+// themselves and the cost API are asked every four hours, for up to 30 days
+// back, since networks correct themselves
+// (support.appsflyer.com/hc/en-us/articles/360000310629 and …/207040526). A cost
+// file may be corrected by hand for 90 days: refresh such days by hand too.
+var freshAcquisition = tables.Freshness{Steps: []tables.Step{
+	{Within: 1, Keep: time.Hour},
+	{Within: 3, Keep: 4 * time.Hour},
+	{Within: 8, Keep: 12 * time.Hour},
+	{Within: 32, Keep: 72 * time.Hour},
+}}
+
+// freshLifetime is the same of sessions, revenue and events, which are lifetime
+// values of the day of install (…/articles/115005600889): an old day moves ever
+// more slowly but does move; after 180 days hardly any of its users are left.
+// The quota allows 24 long calls a day for an app, hence the hour for today.
+var freshLifetime = tables.Freshness{Steps: []tables.Step{
 	{Within: 1, Keep: time.Hour},
 	{Within: 3, Keep: 3 * time.Hour},
 	{Within: 8, Keep: 12 * time.Hour},
@@ -60,6 +79,9 @@ func money(name, header, doc string) field {
 func ratio(name, header, doc, unit string) field {
 	return field{tables.Column{Name: name, Type: tables.Dec(20, 6), Unit: unit, Doc: doc, NonAdditive: true}, header, readDecimal}
 }
+
+// of puts the column into a group of freshness.
+func (f field) of(group string) field { f.Group = group; return f }
 
 // none says that a cell holds no value.
 func none(s string) bool {
@@ -135,20 +157,20 @@ var (
 		ratio("ctr", "CTR", "Clicks by impressions of this row; for several rows divide the sums", "ratio 0..1"),
 		count("installs", "Installs", "Installs"),
 		ratio("conversion_rate", "Conversion Rate", "Installs by clicks of this row; for several rows divide the sums", "ratio"),
-		count("sessions", "Sessions", "Sessions so far"),
-		count("loyal_users", "Loyal Users", "Users who came back at least three times, so far"),
-		ratio("loyal_users_rate", "Loyal Users/Installs", "Loyal users by installs of this row; for several rows divide the sums", "ratio 0..1"),
-		money("total_revenue", "Total Revenue", "Revenue so far"),
+		count("sessions", "Sessions", "Sessions so far").of(lifetime),
+		count("loyal_users", "Loyal Users", "Users who came back at least three times, so far").of(lifetime),
+		ratio("loyal_users_rate", "Loyal Users/Installs", "Loyal users by installs of this row; for several rows divide the sums", "ratio 0..1").of(lifetime),
+		money("total_revenue", "Total Revenue", "Revenue so far").of(lifetime),
 		money("total_cost", "Total Cost", "Cost"),
-		ratio("roi", "ROI", "Revenue less cost, by cost, of this row", "ratio"),
-		ratio("arpu", "ARPU", "Revenue by installs of this row; for several rows divide the sums", "app currency"),
+		ratio("roi", "ROI", "Revenue less cost, by cost, of this row", "ratio").of(lifetime),
+		ratio("arpu", "ARPU", "Revenue by installs of this row; for several rows divide the sums", "app currency").of(lifetime),
 		ratio("average_ecpi", "Average eCPI", "Cost by installs of this row; for several rows divide the sums", "app currency"),
 	}
 	eventFields = []field{
 		{tables.Column{Name: "event_name", Type: tables.Type{Kind: tables.ID, Length: 255}, NotNull: true, Doc: "In-app event: af_purchase"}, "", nil},
-		count("unique_users", "", "Users who sent the event, so far"),
-		count("event_count", "", "Events so far"),
-		money("sales", "", "Revenue of the events so far"),
+		count("unique_users", "", "Users who sent the event, so far").of(lifetime),
+		count("event_count", "", "Events so far").of(lifetime),
+		money("sales", "", "Revenue of the events so far").of(lifetime),
 		{tables.Column{Name: "sales_currency", Type: tables.Ident, Doc: "Currency that the report's header names for sales (Sales in USD). AppsFlyer documents that aggregate reports are in the app's currency; whether the header always agrees is not confirmed"}, "", nil},
 	}
 )
@@ -181,11 +203,31 @@ func sheets() []sheet {
 	}
 }
 
+// restated is what every table says of itself.
+const restated = "Installs show within a quarter of an hour, cost of today is asked for every four hours and corrected for up to 30 days; sessions, revenue and events are lifetime values and grow for months. " +
+	"An app gives a report once a minute for up to two days, and 24 reports a day for more"
+
+// calls: a report is one request, unless a reply of the last minute answers it
+// or one is cut at maxRows and asked for in halves.
+func (c *client) calls(s sheet) func(tables.Scan) (int, bool) {
+	return func(scan tables.Scan) (n int, exact bool) {
+		exact = true
+		for _, days := range scan.Days.Chunks(maxDays) {
+			exact = exact && days.Len() == 1
+			if _, ok := c.have(key{scan.Account, s.report, days}, maxAge(scan)); !ok {
+				n++
+			}
+		}
+		return n, exact
+	}
+}
+
 func (c *client) tables(since tables.Day) []tables.Table {
 	var out []tables.Table
 	for _, s := range sheets() {
 		t := tables.Table{
-			Name: s.name, Doc: s.doc, Key: s.key, Account: "app_id", Day: "date", Since: since, MaxDays: maxDays, Whole: true, Fresh: fresh,
+			Name: s.name, Doc: s.doc + ". " + restated, Key: s.key, Account: "app_id", Day: "date", Since: since, MaxDays: maxDays, Whole: true,
+			Fresh: freshLifetime, Groups: map[string]tables.Freshness{lifetime: freshLifetime}, Calls: c.calls(s),
 			Clock:    "day of the install in the app's time zone; figures are lifetime values of these installs",
 			Accounts: func(context.Context) ([]tables.Account, error) { return slices.Clone(c.accounts), nil },
 			Scan: func(ctx context.Context, scan tables.Scan) iter.Seq2[tables.Row, error] {
@@ -208,18 +250,34 @@ func (c *client) tables(since tables.Day) []tables.Table {
 				}
 			},
 		}
+		usual := lifetime
+		if !s.events {
+			usual, t.Groups[acquisition] = acquisition, freshAcquisition
+		}
 		for _, f := range s.fields {
-			t.Columns = append(t.Columns, f.Column)
+			x := f.Column
+			if x.Group == "" && x.Name != t.Day && x.Name != t.Account && !slices.Contains(t.Key, x.Name) {
+				x.Group = usual
+			}
+			t.Columns = append(t.Columns, x)
 		}
 		out = append(out, t)
 	}
 	return out
 }
 
+// maxAge is how old a kept reply may be for a scan; 0: as old as any.
+func maxAge(s tables.Scan) time.Duration {
+	if s.Renew {
+		return time.Nanosecond
+	}
+	return s.MaxAge
+}
+
 // scan yields the rows of one call, or of its halves where the reply is as long
 // as the cap.
 func (c *client) scan(ctx context.Context, s sheet, scan tables.Scan, yield func(tables.Row, error) bool) (more bool, err error) {
-	body, err := c.report(ctx, key{scan.Account, s.report, scan.Days}, scan.MaxAge)
+	body, err := c.report(ctx, key{scan.Account, s.report, scan.Days}, maxAge(scan))
 	if err != nil {
 		return false, err
 	}
