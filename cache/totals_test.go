@@ -70,6 +70,8 @@ func TestTotals(t *testing.T) {
 		{"cost", money("100.7500014"), "cost 100.750001 100.7500014 false"},
 		{"cost", money("100.750002"), "cost 100.750001 100.750002 true"},
 		{"cost", int64(100), "cost 100.750001 100 true"},
+		{"cost", 100.750003, "cost 100.750001 100.750003 false"}, // five rows that were rounded each
+		{"cost", 100.750006, "cost 100.750001 100.750006 true"},
 		{"wide", money("9999999999999999999999999992.5000000001"), "wide 9999999999999999999999999992.5000000001 9999999999999999999999999992.5000000001 false"},
 		{"value", 0.7500001, "value 0.75 0.7500001 false"},
 		{"value", money("1000000.75"), "value 0.75 1000000.75 false"}, // within a billionth of what was added and taken away
