@@ -20,6 +20,9 @@ import (
 // profiles. A name says what a file is made of, so a file never changes, and
 // the folder may be emptied at any time: what is missing is made again.
 //
+// Several processes may share the folder: a file that one reads is locked, and no
+// other removes it; one that another has made is taken as it is.
+//
 // A name is subject-version.suffix: when another version of a subject is made,
 // the older ones go as soon as nobody uses them. Beyond that, what was not used
 // for longest goes when the budget is exceeded; what is in use stays.
@@ -39,7 +42,8 @@ type stored struct {
 	size int64
 	refs int
 	used time.Time
-	old  bool // another version of its subject is there
+	old  bool     // another version of its subject is there
+	open *os.File // locked as a reader while there are refs; nil where that cannot be
 }
 
 // flight is a file in the making; it is cancelled when nobody waits any more.
@@ -175,6 +179,14 @@ func (s *store) write(ctx context.Context, path string, fill func(context.Contex
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return 0, err
 	}
+	// Another process may have made it meanwhile, and reads it: then that one
+	// stays.
+	if err := os.Link(f.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		if info, err := os.Stat(path); err == nil {
+			size = info.Size()
+		}
+		return size, os.Remove(f.Name())
+	}
 	return size, os.Rename(f.Name(), path)
 }
 
@@ -194,6 +206,9 @@ func (s *store) land(name string, fl *flight, size int64, err error) {
 		}
 		s.bytes += size - f.size
 		f.size, f.used, f.old = size, s.now(), false
+		if fl.waiters > 0 {
+			f.lock(filepath.Join(s.dir, name))
+		}
 		f.refs += fl.waiters
 		s.supersede(name)
 		s.evict()
@@ -214,16 +229,45 @@ func (s *store) supersede(name string) {
 }
 
 func (s *store) hold(name string) bool {
-	f := s.files[name]
-	if f == nil {
+	place := filepath.Join(s.dir, name)
+	info, err := os.Stat(place)
+	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	if _, err := os.Stat(filepath.Join(s.dir, name)); err != nil {
+	f := s.files[name]
+	if f == nil { // another process has made it
+		f = &stored{size: info.Size()}
+		s.files[name] = f
+		s.bytes += f.size
+		s.supersede(name)
+	}
+	if !f.lock(place) {
 		return false
 	}
 	f.refs++
 	f.used = s.now()
 	return true
+}
+
+// lock keeps other processes from removing a file; false where one is about to.
+func (f *stored) lock(place string) bool {
+	if f.open != nil {
+		return true
+	}
+	file, err := os.Open(place)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) // too many open files: no lock, then
+	}
+	if share(file) == nil {
+		mine, err1 := file.Stat()
+		there, err2 := os.Stat(place)
+		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+			f.open = file
+			return true
+		}
+	}
+	file.Close()
+	return false
 }
 
 func (s *store) release(name string) {
@@ -234,39 +278,54 @@ func (s *store) release(name string) {
 
 func (s *store) drop(name string) {
 	f := s.files[name]
-	f.refs--
+	if f.refs--; f.refs == 0 && f.open != nil {
+		f.open.Close()
+		f.open = nil
+	}
 	if f.old {
 		s.forget(name, f)
 	}
 	s.evict()
 }
 
-// forget removes a file that nobody uses.
-func (s *store) forget(name string, f *stored) {
+// forget removes a file that nobody uses; false where somebody does, in this
+// process or another.
+func (s *store) forget(name string, f *stored) bool {
 	if f.refs > 0 {
-		return
+		return false
 	}
-	os.Remove(filepath.Join(s.dir, name))
+	place := filepath.Join(s.dir, name)
+	if file, err := os.Open(place); err == nil {
+		defer file.Close()
+		if own(file) != nil {
+			return false
+		}
+	}
+	os.Remove(place)
 	delete(s.files, name)
 	s.bytes -= f.size
+	return true
 }
 
 // evict removes what was not used for longest while there is too much. A file
 // of the statement that runs now is in use, so one statement may exceed the
 // budget.
 func (s *store) evict() {
+	var busy []string // in other processes
 	for s.bytes > s.limit {
 		var name string
 		var oldest *stored
 		for n, f := range s.files {
-			if f.refs == 0 && (oldest == nil || f.used.Before(oldest.used)) {
+			if f.refs == 0 && (oldest == nil || f.used.Before(oldest.used)) && !slices.Contains(busy, n) {
 				name, oldest = n, f
 			}
 		}
 		if oldest == nil {
 			return
 		}
-		s.forget(name, oldest)
+		if !s.forget(name, oldest) {
+			busy = append(busy, name)
+		}
 	}
 }
 

@@ -50,6 +50,51 @@ func (s *store) names(t testing.TB) []string {
 	return out
 }
 
+// TestStoreOfTwo: what one process reads another neither removes nor replaces,
+// and what one has made the other does not make again.
+func TestStoreOfTwo(t *testing.T) {
+	one := newStore(t, 1000)
+	two := &store{dir: one.dir, limit: 150, now: time.Now}
+	if err := two.load(); err != nil {
+		t.Fatal(err)
+	}
+	get := func(s *store, name string) (string, func()) {
+		path, release, err := s.get(t.Context(), name, fill(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path, release
+	}
+	path, release := get(one, "a-1")
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, same, err := two.get(t.Context(), "a-1", func(context.Context, *os.File) error { return errors.New("made again") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	same()
+	_, newer := get(two, "a-2") // over its budget, and an older version is there
+	newer()
+	_, other := get(two, "b-1")
+	other()
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+		t.Errorf("what the first reads is gone: %v", err)
+	}
+	if got := one.names(t); !slices.Equal(got, []string{"a-1"}) {
+		t.Errorf("there is %v", got)
+	}
+	release()
+	_, again := get(two, "c-1")
+	again()
+	if got := one.names(t); !slices.Equal(got, []string{"c-1"}) {
+		t.Errorf("when nobody reads it there is %v", got)
+	}
+	_, mended := get(one, "a-1") // it knows it, and has to make it anew
+	mended()
+}
+
 // TestStoreBudget: what was not used for longest goes, what is in use stays,
 // and an older version goes as soon as nobody reads it.
 func TestStoreBudget(t *testing.T) {
