@@ -54,7 +54,7 @@ connections:
 	return servertest.Setup{
 		Options: servertest.Options{Config: config, Clock: clock, Vendors: map[string]http.Handler{"google.test": google, "tracker.test": tracker}},
 		Faults:  map[string]*market.Faults{"googleads": google.Faults, "appsflyer": tracker.Faults},
-		User:    "demo", Ref: "env:PASSWORD", Mask: regexp.MustCompile(`sim[0-9a-z]+\b`),
+		User:    "demo", Ref: "env:PASSWORD", Mask: regexp.MustCompile(`sim[0-9a-z]+\b|\b01[0-9A-HJKMNP-TV-Z]{24}\b|\d\d:\d\d:\d\d UTC on`),
 	}
 }
 
@@ -64,4 +64,8 @@ func TestGoogleAds(t *testing.T) {
 
 func TestAppsFlyer(t *testing.T) {
 	servertest.RunGolden(t, "../../tables/mmp/appsflyer/testdata/sql.txtar", world(t))
+}
+
+func TestTruth(t *testing.T) {
+	servertest.RunGolden(t, "testdata/truth.txtar", world(t))
 }

@@ -147,7 +147,7 @@ func cells(t *testing.T, db interface {
 // protocol, from a segment.
 func TestKinds(t *testing.T) {
 	_, db := startKinds(t)
-	want := "1|-1|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL\n1|9007199254740993|12345678901234.567800|0.1|Größe 가을|ENABLED|1|2026-02-28|2026-02-28 23:59:59.123456|{\"a\": [1, null, \"x\"]}"
+	want := "1|-1|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|2026-11-22 03:00:00.000000\n1|9007199254740993|12345678901234.567800|0.1|Größe 가을|ENABLED|1|2026-02-28|2026-02-28 23:59:59.123456|{\"a\": [1, null, \"x\"]}|2026-11-22 03:00:00.000000"
 	if got := cells(t, db, "SELECT * FROM all_kinds WHERE account = 1 ORDER BY id"); got != want {
 		t.Errorf("text protocol:\n%s\nwant\n%s", got, want)
 	}
