@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -230,4 +231,75 @@ func FuzzAsOf(f *testing.F) {
 			}
 		})
 	})
+}
+
+// The same while many ask at once: what a scan gives is what was known at one
+// moment.
+func TestAsOfAtOnce(t *testing.T) {
+	for seed := range uint64(4) {
+		synctest.Test(t, func(t *testing.T) {
+			options := func(o *cache.Options, t *tables.Table) {
+				t.MaxDays = 4
+				t.Fresh = tables.Freshness{Steps: []tables.Step{{Within: 400, Keep: 20 * time.Second}}}
+				if seed%2 == 1 {
+					o.MaxBytes = 8000
+				}
+			}
+			one := setup(t, options)
+			all := []*fixture{one, one.other(options)}
+			var mu sync.Mutex
+			r := rand.New(rand.NewPCG(seed, 10))
+			pick := func(n int) int { mu.Lock(); defer mu.Unlock(); return r.IntN(n) }
+			one.before = func(context.Context, tables.Scan) {
+				pass(time.Duration(pick(3000)) * time.Millisecond)
+				one.mu.Lock()
+				one.versions["1"]++
+				one.mu.Unlock()
+			}
+			type extract struct {
+				scan tables.Scan
+				rows []string
+				at   time.Time
+			}
+			var extracts []extract
+			var wg sync.WaitGroup
+			for range 10 {
+				wg.Go(func() {
+					for range 60 {
+						pass(time.Duration(pick(4000)) * time.Millisecond)
+						from := tables.Day("2026-11-01").Add(pick(12))
+						s := query("1", tables.Days{From: from, To: from.Add(pick(8))}, "cost")
+						s.Renew = pick(10) == 0
+						rows, at, err := all[pick(2)].answered(s)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						extracts = append(extracts, extract{s, rows, at})
+						mu.Unlock()
+					}
+				})
+			}
+			wg.Wait()
+			lost := 0
+			for _, e := range extracts {
+				s := e.scan
+				s.AsOf, s.Renew = e.at, false
+				rows, _, err := all[0].answered(s)
+				switch {
+				case fault.Is(err, fault.NotFound) && seed%2 == 1:
+					lost++
+				case err != nil || !slices.Equal(rows, e.rows):
+					t.Fatalf("%v as of %s was\n%q\nand is\n%q, %v", s.Days, e.at, e.rows, rows, err)
+				}
+			}
+			if lost == len(extracts) {
+				t.Error("nothing is left")
+			}
+			for _, p := range all {
+				p.cache.Close()
+			}
+		})
+	}
 }
