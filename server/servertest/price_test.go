@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,8 +111,8 @@ func TestPredictedCalls(t *testing.T) {
 			a.accounts[x.name] = append(a.accounts[x.name], "'"+r[0]+"'")
 		}
 	}
-	const statements = 200
-	var exact, total int
+	const statements = 100
+	var exact, total, repeated int
 	for i := range statements {
 		text := fmt.Sprintf("/* %d */ %s", i, a.statement())
 		if a.IntN(4) == 0 {
@@ -140,11 +142,14 @@ func TestPredictedCalls(t *testing.T) {
 		if n != "0" {
 			total++
 		}
-		if last[6] != n && last[7] == "1" {
-			t.Errorf("%s\ntakes %s calls, predicted were %s:\n%v\n%s", text, n, last[6], offer, strings.Join(s.Calls.Take(), "\n"))
+		sent := s.Calls.Take()
+		again := len(sent) - len(slices.Compact(slices.Clone(sent))) // what the vendor put off was sent once more
+		repeated += again
+		if made, _ := strconv.Atoi(n); last[7] == "1" && last[6] != n && last[6] != strconv.Itoa(made-again) {
+			t.Errorf("%s\ntakes %s calls, predicted were %s:\n%v\n%s", text, n, last[6], offer, strings.Join(sent, "\n"))
 		}
 	}
-	t.Logf("%d of %d predictions are exact; %d statements made calls", exact, statements, total)
+	t.Logf("%d of %d predictions are exact; %d statements made calls; %d were put off and sent again", exact, statements, total, repeated)
 	if exact < statements*9/10 || total < statements/4 {
 		t.Errorf("%d of %d predictions are exact; %d statements made calls", exact, statements, total)
 	}
