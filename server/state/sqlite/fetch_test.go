@@ -188,6 +188,32 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 }
 
+// Two processes that take from the same budgets as fast as they can.
+func BenchmarkAdmitOfTwo(b *testing.B) {
+	ctx := context.Background()
+	path := filepath.Join(b.TempDir(), "state.db")
+	handles := []tables.Quotas{open(b, path).Quotas(), open(b, path).Quotas()}
+	var wg sync.WaitGroup
+	var worst [2]time.Duration
+	b.ResetTimer()
+	for i, q := range handles {
+		wg.Go(func() {
+			for n := range b.N/2 + 1 {
+				start := time.Now()
+				if err := q.Update(ctx, []string{"token", "account/1"}, func(states map[string][]byte) error {
+					states["token"], states["account/1"] = fmt.Append(nil, i, n), fmt.Append(nil, n)
+					return nil
+				}); err != nil {
+					b.Error(err)
+				}
+				worst[i] = max(worst[i], time.Since(start))
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(max(worst[0], worst[1]).Milliseconds()), "worst-ms")
+}
+
 func BenchmarkVersion(b *testing.B) {
 	ctx := context.Background()
 	x := open(b, filepath.Join(b.TempDir(), "state.db")).Index().(cache.Versions)

@@ -404,24 +404,39 @@ func BenchmarkStatement(b *testing.B) {
 
 func BenchmarkSegments(b *testing.B) {
 	ctx := context.Background()
-	x := open(b, filepath.Join(b.TempDir(), "state.db")).Index()
+	path := filepath.Join(b.TempDir(), "state.db")
+	x := open(b, path).Index()
 	var add []cache.Segment
-	for i := range 20_000 {
+	for i := range 50_000 {
 		add = append(add, segment(fmt.Sprint(i), fmt.Sprint(i%200)))
 	}
 	if err := x.Commit(ctx, cache.Change{Add: add}); err != nil {
 		b.Fatal(err)
 	}
-	b.Run("one account of 200, 100 segments", func(b *testing.B) {
+	b.Run("one account of 200, 250 segments", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := x.Segments(ctx, "s", "t", "7"); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	b.Run("all 20,000", func(b *testing.B) {
+	b.Run("all 50,000", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := x.All(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("a restart", func(b *testing.B) {
+		for b.Loop() {
+			db, err := sqlite.Open(ctx, path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := db.Index().All(ctx); err != nil {
+				b.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
 				b.Fatal(err)
 			}
 		}
