@@ -53,6 +53,12 @@ func planCase(data []byte) (want Span, have []Segment, good func(Segment, tables
 	bad := map[string]int{}
 	for i := range b.n(8) {
 		s := Segment{ID: fmt.Sprint("seg", i), Span: b.span(days != (b.n(10) == 9)), FetchedAt: epoch0.Add(time.Duration(b.n(4)) * time.Hour)}
+		if n := s.Days.Len(); n > 1 && b.n(3) == 0 { // compacted: its parts were read at different times
+			cut := s.Days.From.Add(b.n(n - 1))
+			s.Parts = []Part{{Days: tables.Days{From: s.Days.From, To: cut}, FetchedAt: s.FetchedAt},
+				{Days: tables.Days{From: cut.Add(1), To: s.Days.To}, FetchedAt: s.FetchedAt}}
+			s.Parts[b.n(2)].FetchedAt = s.FetchedAt.Add(-time.Duration(b.n(3)) * time.Hour)
+		}
 		have = append(have, s)
 		bad[s.ID] = b.n(256)
 	}
@@ -112,6 +118,7 @@ func FuzzPlan(f *testing.F) {
 		for day, c := range seen {
 			best := ""
 			var at time.Time
+			var newest Segment
 			for _, s := range have {
 				if s.Account != "1" || s.Days.IsZero() != (day == "") || day != "" && (day < s.Days.From || day > s.Days.To) {
 					continue
@@ -123,9 +130,18 @@ func FuzzPlan(f *testing.F) {
 				for _, name := range want.Columns {
 					all = all && slices.Contains(s.Columns, name)
 				}
-				if all && good(s, day) && (best == "" || s.FetchedAt.After(at) || s.FetchedAt.Equal(at) && s.ID > best) {
-					best, at = s.ID, s.FetchedAt
+				read := s.FetchedAt
+				for _, p := range s.Parts {
+					if p.Days.From <= day && day <= p.Days.To {
+						read = p.FetchedAt
+					}
 				}
+				if all && (best == "" || read.After(at) || read.Equal(at) && s.ID > best) {
+					best, at, newest = s.ID, read, s
+				}
+			}
+			if best != "" && !good(newest, day) {
+				best = ""
 			}
 			switch {
 			case best == "" && c.gap < 0:
@@ -174,7 +190,7 @@ func FuzzSuperseded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		want, have, _ := planCase(data)
 		from := epoch0.Add(time.Duration(len(data)%4) * time.Hour)
-		fresh := func(s Segment, _ tables.Day) bool { return !s.FetchedAt.Before(from) } // the newer the better
+		fresh := func(s Segment, day tables.Day) bool { return !fetchedAt(s, day).Before(from) } // the newer the better
 		_, gaps := Plan(want, have, fresh)
 		kept := slices.Clone(have)
 		for i, g := range gaps {
