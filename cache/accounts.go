@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"argo/tables"
@@ -182,14 +183,69 @@ func (c *Cache) calendar(ctx context.Context, source string, t tables.Table, acc
 	if t.Account == "" || t.Accounts == nil {
 		return time.UTC, nil
 	}
+	if zone := c.zones.get(source, account, c.o.Now()); zone != nil {
+		return zone, nil
+	}
 	list, err := c.accounts(ctx, source, t.Accounts)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range list {
-		if a.ID == account {
-			return a.Location(), nil
-		}
+	return c.zones.put(source, account, list, c.o.Now()), nil
+}
+
+// zone is the calendar of an account of a source as it is remembered, UTC where
+// it is not. It makes no call.
+func (c *Cache) zone(ctx context.Context, source, account string) (*time.Location, error) {
+	if zone := c.zones.get(source, account, c.o.Now()); zone != nil {
+		return zone, nil
 	}
-	return time.UTC, nil
+	list, _, err := c.Accounts(ctx, source)
+	if err != nil {
+		return nil, fmt.Errorf("read the accounts of %s: %w", source, err)
+	}
+	return c.zones.put(source, account, list, c.o.Now()), nil
+}
+
+// zonesKeep is how long calendars are taken as they are: a statement over a
+// thousand accounts asks a thousand times.
+const zonesKeep = time.Minute
+
+// zones remembers the calendars of accounts.
+type zones struct {
+	mu sync.Mutex
+	of map[string]calendars // by source
+}
+
+type calendars struct {
+	at   time.Time
+	byID map[string]*time.Location
+}
+
+// get is nil where the calendar is not known, or not any more.
+func (z *zones) get(source, account string, now time.Time) *time.Location {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if k := z.of[source]; now.Sub(k.at) < zonesKeep && !now.Before(k.at) {
+		return k.byID[account]
+	}
+	return nil
+}
+
+// put remembers those of a list and gives that of one account, UTC where it is
+// none of them.
+func (z *zones) put(source, account string, list []tables.Account, now time.Time) *time.Location {
+	byID := make(map[string]*time.Location, len(list))
+	for _, a := range list {
+		byID[a.ID] = a.Location()
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.of == nil {
+		z.of = map[string]calendars{}
+	}
+	z.of[source] = calendars{now, byID}
+	if zone := byID[account]; zone != nil {
+		return zone
+	}
+	return time.UTC
 }

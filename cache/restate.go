@@ -43,20 +43,6 @@ func (s *shelf) get(source, table string) (tables.Table, bool) {
 	return t, ok
 }
 
-// zone is the calendar of an account as it is remembered; no call is made.
-func (c *Cache) zone(ctx context.Context, source, account string) (*time.Location, error) {
-	list, _, err := c.Accounts(ctx, source)
-	if err != nil {
-		return nil, fmt.Errorf("read the accounts of %s: %w", source, err)
-	}
-	for _, a := range list {
-		if a.ID == account {
-			return a.Location(), nil
-		}
-	}
-	return time.UTC, nil
-}
-
 // keys lists the tables and accounts that have a file, sorted.
 func (c *Cache) keys(ctx context.Context, want func(Span) bool) ([]key, error) {
 	all, err := c.o.Index.All(ctx)

@@ -59,6 +59,7 @@ type Cache struct {
 	lists   *lists
 	meter   meter
 	faults  faults
+	zones   zones
 	touched *lru.Cache[string, time.Time] // when the use of a segment was last noted
 
 	mu       sync.Mutex // guards everything below, and every flight
