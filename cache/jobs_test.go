@@ -116,10 +116,8 @@ func TestBackfill(t *testing.T) {
 		for i := range calls {
 			calls[i], _, _ = strings.Cut(calls[i], " a,account")
 		}
-		for i, w := range want { // four pieces are on their way at once
-			if at := slices.Index(calls, w); at < 0 || at > i+3 || at < i-3 {
-				t.Errorf("asked %q, not %q", calls, want)
-			}
+		if !slices.Contains(want[:4], calls[0]) || !slices.Equal(slices.Sorted(slices.Values(calls)), slices.Sorted(slices.Values(want))) {
+			t.Errorf("asked %q, not %q, of which four are on their way at once", calls, want)
 		}
 		if times, cells := o.most(); times != 1 || cells != 34 {
 			t.Errorf("%d cells, %d times", cells, times)
