@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -29,7 +30,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ADDR", l.Addr().String())
 			e.Setenv("ARGO_SERVER", l.Addr().String())
 			e.Setenv("HOME", e.WorkDir)
-			return l.Close()
+			second, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			e.Setenv("ADDR2", second.Addr().String())
+			return errors.Join(l.Close(), second.Close())
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			// accepts ADDR: waits until something listens there.
