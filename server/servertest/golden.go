@@ -35,11 +35,13 @@ type Setup struct {
 //
 //	-- name.sql --     one statement
 //	-- name.out --     what the client saw: rows, tab-separated; warnings; errors
+//	-- name.until --   a statement that is asked until it gives 1: what the one
+//	                   before left to do in the background has been done then
 //	-- name.http --    the requests that reached the vendors, sorted
 //	-- clock --        a duration by which the clock moves: 26h
 //	-- faults --       faults of the market's plan, by vendor; "clear" ends them
 //
-// A statement's .out and .http follow it. With -update they are written anew.
+// A statement's .until, if it has one, .out and .http follow it. With -update they are written anew.
 // All statements run in one session.
 func RunGolden(t *testing.T, file string, setup Setup) {
 	t.Helper()
@@ -74,6 +76,10 @@ func RunGolden(t *testing.T, file string, setup Setup) {
 			if setup.Mask != nil {
 				out = setup.Mask.ReplaceAllString(out, "…")
 			}
+			if query := want[name+".until"]; query != "" {
+				keep(name+".until", query)
+				until(t, c, query)
+			}
 			calls := strings.Join(s.Calls.Take(), "\n")
 			if calls != "" {
 				calls += "\n"
@@ -89,7 +95,7 @@ func RunGolden(t *testing.T, file string, setup Setup) {
 			if w := want[name+".http"]; calls != w {
 				t.Errorf("%s: %s sends\n%swant\n%s", file, f.Name, calls, w)
 			}
-		case kind == "out" || kind == "http":
+		case kind == "out" || kind == "http" || kind == "until":
 		case name == "clock" || kind == "clock":
 			keep(f.Name, text)
 			d, err := time.ParseDuration(strings.TrimSpace(text))
@@ -108,6 +114,25 @@ func RunGolden(t *testing.T, file string, setup Setup) {
 		if err := os.WriteFile(file, txtar.Format(written), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// until asks until the answer is 1.
+func until(t *testing.T, c *sql.Conn, query string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		var n int64
+		if err := c.QueryRowContext(ctx, strings.TrimSpace(query)).Scan(&n); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		if n == 1 {
+			return
+		}
+		<-again.C
 	}
 }
 

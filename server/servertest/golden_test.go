@@ -62,6 +62,10 @@ func TestGoogleAds(t *testing.T) {
 	servertest.RunGolden(t, "../../tables/ads/googleads/testdata/sql.txtar", world(t))
 }
 
+func TestGoogleAdsThrift(t *testing.T) {
+	servertest.RunGolden(t, "../../tables/ads/googleads/testdata/thrift.txtar", world(t))
+}
+
 func TestAppsFlyer(t *testing.T) {
 	servertest.RunGolden(t, "../../tables/mmp/appsflyer/testdata/sql.txtar", world(t))
 }
