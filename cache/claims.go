@@ -188,7 +188,7 @@ func (c *Cache) watch(ctx context.Context, k key, id string) error {
 		}
 		i := slices.IndexFunc(claims, func(c Claim) bool { return c.ID == id })
 		switch now := time.Now(); {
-		case i < 0:
+		case i < 0 || c.dead(claims[i].Owner):
 			return nil
 		case claims[i].Until.After(c.o.Now()):
 			over = time.Time{}
@@ -200,10 +200,13 @@ func (c *Cache) watch(ctx context.Context, k key, id string) error {
 	}
 }
 
+// dead says that a process is known to have died: its claims end with it.
+func (c *Cache) dead(owner string) bool { return c.o.Alive != nil && !c.o.Alive(owner) }
+
 // others gives the claims of other processes that want may wait for.
 func (c *Cache) others(claims []Claim) (out []underway) {
 	for _, k := range claims {
-		if k.Owner != c.o.Owner {
+		if k.Owner != c.o.Owner && !c.dead(k.Owner) {
 			out = append(out, underway{Span: k.Span, id: k.ID})
 		}
 	}

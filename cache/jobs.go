@@ -99,9 +99,8 @@ func parseOrder(document string, wait time.Duration) (o orderOptions, err error)
 
 // WorkerOptions of a Worker.
 type WorkerOptions struct {
-	Cache *Cache // its Index, clock and log are the worker's
+	Cache *Cache // its Index, clock, log, Owner and Alive are the worker's
 	Jobs  Jobs
-	Owner string                                           // of this process, unlike any other's; "": made up
 	Sleep func(ctx context.Context, d time.Duration) error // default: a timer
 	// Parallel is how many backfills and compactions run at once; default 2.
 	// Refreshes and warmings have as many places of their own.
@@ -152,6 +151,7 @@ type Worker struct {
 	// Of the loop alone.
 	night         tables.Day // the last one whose work is queued
 	began, looked time.Time
+	inherited     time.Time // by the wall clock
 }
 
 // running is a job that this process works on.
@@ -177,9 +177,6 @@ func NewWorker(o WorkerOptions) (*Worker, error) {
 	if o.Cache == nil || o.Jobs == nil {
 		return nil, errors.New("cache: Cache and Jobs must be given")
 	}
-	if o.Owner == "" {
-		o.Owner = ulid.Make().String()
-	}
 	if o.Sleep == nil {
 		o.Sleep = func(ctx context.Context, d time.Duration) error {
 			t := time.NewTimer(d)
@@ -202,6 +199,7 @@ func NewWorker(o WorkerOptions) (*Worker, error) {
 
 func (w *Worker) now() time.Time    { return w.o.Cache.o.Now().UTC().Truncate(time.Microsecond) }
 func (w *Worker) log() *slog.Logger { return w.o.Cache.o.Log }
+func (w *Worker) owner() string     { return w.o.Cache.o.Owner }
 
 // Close stops what runs, leaves it to the next process, and waits.
 func (w *Worker) Close() {
@@ -366,7 +364,7 @@ func (w *Worker) order(ctx context.Context, kind string, o Order, wait time.Dura
 	var r *running
 	if kind == KindRefresh || options.wait > 0 {
 		// Who waits does not wait for a place.
-		j.State, j.Owner, j.Until, j.StartedAt = Running, w.o.Owner, now.Add(lease), now
+		j.State, j.Owner, j.Until, j.StartedAt = Running, w.owner(), now.Add(lease), now
 		if r, err = w.add(ctx, j); err != nil {
 			return Job{}, err
 		}
@@ -493,13 +491,14 @@ func (w *Worker) Work(ctx context.Context) error {
 func (w *Worker) round(ctx context.Context) (next time.Duration) {
 	now := w.now()
 	w.nightly(ctx, now)
+	w.inherit(ctx)
 	next = w.habits.due(ctx, w, now)
 	for _, lane := range []struct {
 		quick bool
 		kinds []string
 	}{{true, []string{KindRefresh, KindWarm}}, {false, []string{KindBackfill, KindCompact}}} {
 		for w.room(lane.quick) {
-			j, err := w.o.Jobs.Take(ctx, w.o.Owner, now, now.Add(lease), lane.kinds...)
+			j, err := w.o.Jobs.Take(ctx, w.owner(), now, now.Add(lease), lane.kinds...)
 			if err != nil {
 				if ctx.Err() == nil {
 					w.log().WarnContext(ctx, "the jobs cannot be read", "err", err)
@@ -513,6 +512,26 @@ func (w *Worker) round(ctx context.Context) (next time.Duration) {
 		}
 	}
 	return next
+}
+
+// inherit frees the jobs of processes that have died, so that nobody waits for
+// their leases to run out. It looks as often as the wall clock lets it.
+func (w *Worker) inherit(ctx context.Context) {
+	alive := w.o.Cache.o.Alive
+	if alive == nil || time.Since(w.inherited) < look {
+		return
+	}
+	w.inherited = time.Now()
+	all, err := w.o.Jobs.List(ctx)
+	if err != nil {
+		return // Take says it
+	}
+	for _, j := range all {
+		if owner := j.Owner; j.State == Running && owner != w.owner() && !alive(owner) {
+			j.State, j.Owner, j.Until = Queued, "", time.Time{}
+			_ = w.o.Jobs.Save(ctx, owner, j) // or another process does
+		}
+	}
 }
 
 // room says whether another job may begin.
@@ -573,7 +592,7 @@ func (w *Worker) live(ctx context.Context, r *running) {
 // away ends.
 func (w *Worker) save(ctx context.Context, r *running) {
 	r.change(func(j *Job) { j.UpdatedAt = w.now(); j.Until = j.UpdatedAt.Add(lease) })
-	err := w.o.Jobs.Save(ctx, w.o.Owner, r.now())
+	err := w.o.Jobs.Save(ctx, w.owner(), r.now())
 	if errors.Is(err, ErrClaimLost) {
 		r.cancel(errTakenAway)
 	} else if err != nil && ctx.Err() == nil {
@@ -601,7 +620,7 @@ func (w *Worker) end(r *running, err, stopped error) {
 	})
 	j := r.now()
 	if !errors.Is(stopped, errTakenAway) {
-		if err := w.o.Jobs.Save(context.Background(), w.o.Owner, j); err != nil && !errors.Is(err, ErrClaimLost) {
+		if err := w.o.Jobs.Save(context.Background(), w.owner(), j); err != nil && !errors.Is(err, ErrClaimLost) {
 			w.log().Warn("the end of a job was not saved", "job", j.ID, "err", err)
 		}
 	}

@@ -185,17 +185,18 @@ func TestOrders(t *testing.T) {
 // nothing again: not even days that have expired meanwhile.
 func TestBackfillGoesOn(t *testing.T) {
 	for name, die := range map[string]func(o *office, ctx context.Context, jobs *hold){
-		"stopped": func(o *office, _ context.Context, _ *hold) { o.close() },
-		"killed":  func(_ *office, _ context.Context, jobs *hold) { jobs.dead.Store(true) },
+		"stopped":                 func(o *office, _ context.Context, _ *hold) { o.close() },
+		"killed":                  func(_ *office, _ context.Context, jobs *hold) { jobs.dead.Store(true) },
+		"killed, and known to be": func(_ *office, _ context.Context, jobs *hold) { jobs.dead.Store(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				jobs := &hold{Jobs: cachetest.NewJobs()}
 				dying := func(c *cache.Options, t *tables.Table) {
 					weekly(c, t)
-					c.Index = mortalIndex{c.Index, jobs}
+					c.Index, c.Owner = mortalIndex{c.Index, jobs}, "one"
 				}
-				o := hire(t, dying, func(w *cache.WorkerOptions) { w.Jobs, w.Owner = jobs, "one" })
+				o := hire(t, dying, func(w *cache.WorkerOptions) { w.Jobs = jobs })
 				o.jobs = jobs
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
@@ -220,11 +221,21 @@ func TestBackfillGoesOn(t *testing.T) {
 				o.before = nil
 				second := *o
 				second.fixture = &fixture{T: t, source: o.source, index: o.index, store: o.store}
-				second.start(weekly)
+				second.start(func(c *cache.Options, t *tables.Table) {
+					weekly(c, t)
+					c.Owner = "two"
+					if name == "killed, and known to be" {
+						c.Alive = func(owner string) bool { return owner == "two" }
+					}
+				})
 				second.jobs = jobs.Jobs
-				second.employ(func(w *cache.WorkerOptions) { w.Owner = "two" })
+				begun := now()
+				second.employ(nil)
 				defer second.close()
 				pass(2 * time.Minute)
+				if j := second.job(cache.KindBackfill); name == "killed, and known to be" && j.EndedAt.Sub(begun) > 5*time.Second {
+					t.Errorf("it was waited for until %s", j.EndedAt.Sub(begun))
+				}
 				j := second.job(cache.KindBackfill)
 				if j.State != cache.Done || j.Owner != "two" || j.Done != 84 {
 					t.Errorf("the second leaves it %+v", j)

@@ -33,6 +33,9 @@ type Options struct {
 	Parallel int // fetches of one source that people wait for at once; default 4
 	// Owner names the process in claims, unlike any other's; "": made up.
 	Owner string
+	// Alive, where non-nil, says whether the process of an owner lives, so that
+	// nobody waits for one that has died; nil: its claims run out.
+	Alive func(owner string) bool
 	// Fingerprint, where non-nil, gives a text that changes with the
 	// configuration of a source (a hash of its options): the accounts that were
 	// remembered under another one are not taken for those of today.
