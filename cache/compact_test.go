@@ -16,6 +16,7 @@ import (
 	"argo/cache"
 	"argo/cache/cachetest"
 	"argo/tables"
+	"argo/tables/fault"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -36,6 +37,7 @@ type archive struct {
 	store    *cachetest.Store
 	cache    *cache.Cache
 	table    tables.Table
+	wrapped  tables.Table
 	now      time.Time
 	readings []reading
 	forgets  []time.Time
@@ -64,8 +66,7 @@ func (a *archive) open() {
 	if err != nil {
 		a.Fatal(err)
 	}
-	c.Wrap("ads", a.table)
-	a.cache = c
+	a.cache, a.wrapped = c, c.Wrap("ads", a.table)
 }
 
 func sortedNames(names ...string) []string {
@@ -175,7 +176,14 @@ func (a *archive) columns(names []string) (out []tables.Column) {
 
 // knew is what the model says was known of a day at a moment: "fetched: rows".
 func (a *archive) knew(at time.Time, day tables.Day, columns []string) string {
-	var best *reading
+	if best := a.best(at, day, columns); best != nil {
+		return fmt.Sprint(best.fetched.Format(time.RFC3339), best.rows[day])
+	}
+	return "nothing"
+}
+
+// best is the reading that decided at a moment.
+func (a *archive) best(at time.Time, day tables.Day, columns []string) (best *reading) {
 	for i := range a.readings {
 		r := &a.readings[i]
 		if r.known.After(at) || !r.days.Contains(day) || !within(r.columns, columns) ||
@@ -186,10 +194,7 @@ func (a *archive) knew(at time.Time, day tables.Day, columns []string) string {
 			best = r
 		}
 	}
-	if best == nil {
-		return "nothing"
-	}
-	return fmt.Sprint(best.fetched.Format(time.RFC3339), best.rows[day])
+	return best
 }
 
 // knows is what the segments say of it.
@@ -241,6 +246,54 @@ func (a *archive) knows(history []cache.Segment, at time.Time, day tables.Day, c
 	return fmt.Sprint(bestFetched.Format(time.RFC3339), values)
 }
 
+// asOf compares what the cache answers as of a moment.
+func (a *archive) asOf(when string, at time.Time, columns []string) {
+	a.Helper()
+	to := tables.DayOf(a.now)
+	q := tables.Scan{Table: "perf", Account: "1", Days: tables.Days{From: to.Add(-200), To: to}, Columns: append([]string{"_fetched_at"}, columns...), AsOf: at}
+	files, release, err := a.wrapped.Files(context.Background(), q)
+	if fault.Is(err, fault.Gap) {
+		files, release, err = nil, func() {}, nil
+	}
+	if err != nil {
+		a.Fatalf("%s: as of %s: %v", when, at, err)
+	}
+	defer release()
+	got := map[tables.Day][]string{}
+	for _, f := range files {
+		rows, err := a.store.Rows(f.Path, append([]string{"date", "id", "_fetched_at"}, columns...))
+		if err != nil {
+			a.Fatal(err)
+		}
+		for _, r := range rows {
+			day := r[0].(tables.Day)
+			if f.Day != "" && !f.Days.Contains(day) {
+				continue
+			}
+			if c, ok := f.Const["_fetched_at"]; ok {
+				r[2] = c
+			}
+			got[day] = append(got[day], fmt.Sprint(r[1:]...))
+		}
+	}
+	for _, day := range each(q.Days) {
+		var want []string
+		if r := a.best(at, day, columns); r != nil {
+			for id, value := range r.rows[day] {
+				row := []any{int64(id), r.fetched}
+				for range columns {
+					row = append(row, value)
+				}
+				want = append(want, fmt.Sprint(row...))
+			}
+		}
+		slices.Sort(got[day])
+		if !slices.Equal(got[day], want) {
+			a.Fatalf("%s: %s %q as of %s is answered with %q, not %q", when, day, columns, at, got[day], want)
+		}
+	}
+}
+
 // check compares the segments with the model, now and as of every moment at
 // which something changed.
 func (a *archive) check(when string) {
@@ -260,6 +313,7 @@ func (a *archive) check(when string) {
 	}
 	for _, at := range moments {
 		for _, columns := range [][]string{{"cost"}, {"clicks"}, {"sales"}, {"cost", "clicks"}, {"cost", "clicks", "sales"}} {
+			a.asOf(when, at, columns)
 			for day := tables.DayOf(a.now).Add(-200); day <= tables.DayOf(a.now); day = day.Add(1) {
 				if got, want := a.knows(history, at, day, columns), a.knew(at, day, columns); got != want {
 					a.Fatalf("%s: %s %q as of %s is %s, not %s", when, day, columns, at, got, want)

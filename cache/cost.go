@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -19,11 +20,12 @@ import (
 // measurements in the same order give the same costs and the same decisions.
 type Costs struct {
 	N float64 // fetches measured, faded
-	// XX and XY are the normal equations of the regression over
-	// (1, cells, thousands of values), weighted by 1/ms²: what counts is the
-	// relative error, so that a long report does not drown a short call.
+	// XX, XY and YY are the normal equations of the regression over
+	// (1, cells, thousands of values), weighted by the size of the fetch, so that
+	// a long report does not drown a short call.
 	XX           [3][3]float64
 	XY           [3]float64
+	YY           float64
 	Cells, Rows  float64 // faded
 	Values, Size float64 // faded; Size in bytes of the file
 }
@@ -44,6 +46,11 @@ const (
 	callWorth = 100 * time.Millisecond
 	// widthFree is the time that wider rows may always take.
 	widthFree = 250 * time.Millisecond
+	// enough fetches to see what their time depends on.
+	enough = 8
+	// valueMost is what a thousand values take at most, in ms: no reply is that
+	// slow, what seems so is chance.
+	valueMost = 1000
 	// widthBytes is what wider rows may add to a segment's file.
 	widthBytes = 64 << 20
 )
@@ -57,14 +64,16 @@ func (c Costs) With(f Fetched) Costs {
 		expected := c.fit()
 		ms = min(ms, 1000+4*dot(expected, f.features()))
 	}
-	w := 1 / ((ms + 20) * (ms + 20))
 	x := f.features()
+	w := 1 / (1 + x[1]/10 + x[2]/10)
+	w *= w
 	for i := range x {
 		for j := range x {
 			c.XX[i][j] = fade*c.XX[i][j] + w*x[i]*x[j]
 		}
 		c.XY[i] = fade*c.XY[i] + w*x[i]*ms
 	}
+	c.YY = fade*c.YY + w*ms*ms
 	c.N = fade*c.N + 1
 	c.Cells = fade*c.Cells + float64(f.Cells)
 	c.Rows = fade*c.Rows + float64(f.Rows)
@@ -118,29 +127,30 @@ func (c Costs) cellTime(fit [3]float64, cells int64, columns int) float64 {
 	return float64(cells)*fit[1] + float64(max(0, c.RowsOf(cells)))*float64(columns)/1000*fit[2]
 }
 
-// fit gives ms per call, per cell and per thousand values: the least squares
-// that are not negative. Where the fetches were all of one shape, so that the
-// shares cannot be told apart, the fixed part has it all: only what was seen to
-// grow with the size is taken to depend on it.
+// fit gives ms per call, per cell and per thousand values: of the least squares
+// that are not negative those of the fewest terms that explain the times, by
+// Akaike's measure with a doubled penalty. So where the fetches were all of one
+// shape, or their times are mostly chance, the fixed part has it all: only what
+// was seen to grow with the size is taken to depend on it.
 func (c Costs) fit() (best [3]float64) {
-	if c.N == 0 {
+	if c.YY == 0 {
 		return best
 	}
 	a := c.XX
-	a[1][1] *= 1.001
-	a[2][2] *= 1.001
-	least := 0.0 // of xᵀAx − 2bᵀx, which 0 makes 0
+	a[1][1] *= 1.000001
+	a[2][2] *= 1.000001
+	least := math.Inf(1)
 	for set := 1; set < 8; set++ {
 		x, ok := solve(a, c.XY, set)
-		if !ok {
+		if !ok || set > 1 && c.N < enough || x[2] > valueMost {
 			continue
 		}
-		cost := -2 * dot(x, c.XY)
+		rest := c.YY - 2*dot(x, c.XY) // the sum of squares that is left
 		for i := range x {
-			cost += x[i] * dot(a[i], x)
+			rest += x[i] * dot(c.XX[i], x)
 		}
-		if cost < least {
-			best, least = x, cost
+		if score := c.N*math.Log(max(rest, 1e-6*c.YY)) + 4*float64(bits.OnesCount(uint(set|1))); score < least {
+			best, least = x, score
 		}
 	}
 	return best

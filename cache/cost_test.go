@@ -75,6 +75,28 @@ func TestCostsOfFewMeasurements(t *testing.T) {
 	}
 }
 
+// Chance is not taken for a cost of the size.
+func TestCostsOfNoise(t *testing.T) {
+	narrow, off := 0, 0
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		var c Costs
+		for n := range 60 {
+			cells := int64(1 + r.IntN(9))
+			c = c.With(Fetched{Cells: cells, Rows: 2 * cells, Columns: 4 + r.IntN(2), Elapsed: time.Duration(r.IntN(4000)) * time.Millisecond})
+			if columns, _ := Widen(wide(12), []string{"c00", "c01"}, nil, 9, c); len(columns) < 12 {
+				narrow++
+			}
+			if took := c.Time(1, 1, 5); n > 20 && (took < 500*time.Millisecond || took > 4*time.Second) {
+				off++
+			}
+		}
+	}
+	if narrow > 0 || off > 10 {
+		t.Errorf("of 18,000: %d times a handful of values seemed dear, %d times a call cheap", narrow, off)
+	}
+}
+
 // Whatever is measured, a cost is never negative or infinite and grows with
 // what is fetched.
 func FuzzCosts(f *testing.F) {
@@ -114,7 +136,7 @@ func wide(n int) tables.Table {
 
 func TestWiden(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
-	quick, slow, heavy := measured(law{400, 1, 0.1}, 50, r), measured(law{400, 1, 400}, 50, r), measured(law{10, 1, 9000}, 50, r)
+	quick, slow, heavy := measured(law{400, 1, 0.1}, 50, r), measured(law{400, 1, 400}, 50, r), measured(law{10, 1, 900}, 50, r)
 	want := []string{"c00", "c01"}
 	for _, c := range []struct {
 		name    string
@@ -131,7 +153,7 @@ func TestWiden(t *testing.T) {
 		{"dear", 60, nil, 30, slow, 2, "58 other columns left out: that would take about 15 s, a call for it later about 400 ms"},
 		{"dear but few cells", 12, nil, 1, slow, 12, "10 more columns taken along"},
 		{"held", 60, []string{"c00", "c07", "c08", "gone"}, 30, slow, 4, "2 columns that the cache holds of these days renewed with the wanted ones, about 5"},
-		{"held and very dear", 60, []string{"c07", "c08", "c09", "c10", "c11"}, 60, heavy, 2, "5 columns that the cache holds of these days not renewed: that would take about 5"},
+		{"held and very dear", 60, []string{"c07", "c08", "c09", "c10", "c11"}, 600, heavy, 2, "5 columns that the cache holds of these days not renewed: that would take about 5"},
 	} {
 		held := slices.Clone(c.held)
 		got, why := Widen(wide(c.columns), want, c.held, c.cells, c.costs)
