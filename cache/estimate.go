@@ -61,6 +61,14 @@ func (c *Cache) estimate(ctx context.Context, source string, t tables.Table, s t
 		}
 		out.Calls += n
 		out.Exact = out.Exact && exact
+		if t.Units != nil {
+			for scope, units := range t.Units(scanOf(t, span)) {
+				if out.Units == nil {
+					out.Units = map[string]int{}
+				}
+				out.Units[scope] += n * units
+			}
+		}
 		cells += count(span.Days)
 		out.Elapsed += costs.Time(1, count(span.Days), len(span.Columns))
 	}

@@ -48,7 +48,7 @@ func (k *kept) table() tables.Table {
 			e.Calls++
 			e.Elapsed += time.Second
 		}
-		e.Units = map[string]int{"developer token": e.Calls}
+		e.Units = map[string]int{"developer token": e.Calls, "token/account/" + s.Account: e.Calls}
 		e.Why = []string{"all columns: they cost no more"}
 		return e, nil
 	}
@@ -140,25 +140,25 @@ func TestExplainFetch(t *testing.T) {
 		want  []string
 	}{
 		{"EXPLAIN FETCH SELECT SUM(cost) FROM ads.report WHERE account IN (1, 2)", []string{
-			"ads|report|2|44|20|0.4545|4|1|developer token 4|4|2.000|" + why + " (2 times)",
-			"total|-|-|44|20|0.4545|4|1|developer token 4|4|2.000|-"}},
+			"ads|report|2|44|20|0.4545|4|1|developer token 4, token/account/* 4|4|2.000|" + why + " (2 times)",
+			"total|-|-|44|20|0.4545|4|1|developer token 4, token/account/* 4|4|2.000|-"}},
 		// References of one table share what both want.
 		{"explain /* x */ fetch select * from ads.report a join ads.report b using (id) where a.account = 1 and b.account = 1 and a.day >= '2026-11-15' and b.day <= '2026-11-20' and b.day > '2026-11-12'", []string{
-			"ads|report|1|10|0|0.0000|1|1|developer token 1|2|1.000|" + why + "; read by 2 references, fetched once",
-			"total|-|-|10|0|0.0000|1|1|developer token 1|2|1.000|-"}},
+			"ads|report|1|10|0|0.0000|1|1|developer token 1, token/account/1 1|2|1.000|" + why + "; read by 2 references, fetched once",
+			"total|-|-|10|0|0.0000|1|1|developer token 1, token/account/1 1|2|1.000|-"}},
 		// Days that are wanted for other columns: one call for both where that is cheaper.
 		{"EXPLAIN FETCH SELECT SUM(a.cost) FROM ads.report a JOIN ads.report b USING (id) WHERE a.account = 1 AND b.account = 1 AND a.day >= '2026-11-15' AND b.day <= '2026-11-20' AND b.day > '2026-11-12'", []string{
-			"ads|report|1|10|0|0.0000|1|1|developer token 1|2|1.000|" + why + "; read by 2 references, fetched once",
-			"total|-|-|10|0|0.0000|1|1|developer token 1|2|1.000|-"}},
+			"ads|report|1|10|0|0.0000|1|1|developer token 1, token/account/1 1|2|1.000|" + why + "; read by 2 references, fetched once",
+			"total|-|-|10|0|0.0000|1|1|developer token 1, token/account/1 1|2|1.000|-"}},
 		{"EXPLAIN FETCH SELECT SUM(a.cost) FROM ads.report a JOIN ads.report b USING (id) WHERE a.account = 1 AND b.account = 1 AND a.day >= '2026-11-15' AND b.day <= '2026-11-20' AND b.day > '2026-11-10'", []string{
-			"ads|report|1|12|0|0.0000|2|1|developer token 2|4|1.000|" + why + " (2 times); read by 2 references, fetched once",
-			"total|-|-|12|0|0.0000|2|1|developer token 2|4|1.000|-"}},
+			"ads|report|1|12|0|0.0000|2|1|developer token 2, token/account/1 2|4|1.000|" + why + " (2 times); read by 2 references, fetched once",
+			"total|-|-|12|0|0.0000|2|1|developer token 2, token/account/1 2|4|1.000|-"}},
 		{"DESCRIBE FETCH (SELECT id FROM ads.report WHERE day = '2026-11-22') UNION ALL SELECT id FROM ads.report WHERE day = '2026-11-22' ORDER BY 1 LIMIT 3", []string{
-			"ads|report|3|3|0|0.0000|3|1|developer token 3|6|1.000|" + why + " (3 times); read by 2 references, fetched once",
-			"total|-|-|3|0|0.0000|3|1|developer token 3|6|1.000|-"}},
+			"ads|report|3|3|0|0.0000|3|1|developer token 3, token/account/* 3|6|1.000|" + why + " (3 times); read by 2 references, fetched once",
+			"total|-|-|3|0|0.0000|3|1|developer token 3, token/account/* 3|6|1.000|-"}},
 		{"EXPLAIN FETCH SELECT id FROM ads.report LIMIT 1", []string{
-			"ads|report|1|22|10|0.4545|2|0|developer token 2|2|2.000|" + why + "; accounts are read one by one until there are 1 rows",
-			"total|-|-|22|10|0.4545|2|0|developer token 2|2|2.000|-"}},
+			"ads|report|1|22|10|0.4545|2|0|developer token 2, token/account/1 2|2|2.000|" + why + "; accounts are read one by one until there are 1 rows",
+			"total|-|-|22|10|0.4545|2|0|developer token 2, token/account/1 2|2|2.000|-"}},
 		{"EXPLAIN FETCH SELECT * FROM ads.report WHERE 1 = 0", []string{"total|-|-|-|-|-|0|1|-|0|0.000|-"}},
 		{"EXPLAIN FETCH SELECT (SELECT COUNT(*) FROM ads.report AS OF '2026-11-03' WHERE account = 3)", []string{
 			"ads|report|1|3|3|1.0000|0|1|-|-|0.000|as of 2026-11-03 00:00:00: no call",
@@ -175,7 +175,7 @@ func TestExplainFetch(t *testing.T) {
 	}
 	k.asked()
 	k.cached.To = "2026-11-22"
-	if got := rows(t, c, "EXPLAIN FETCH SELECT id FROM ads.report LIMIT 3"); got[0] != "ads|report|2|44|44|1.0000|0|1|developer token 0|4|0.000|"+why+" (2 times); accounts are read one by one until there are 3 rows" {
+	if got := rows(t, c, "EXPLAIN FETCH SELECT id FROM ads.report LIMIT 3"); got[0] != "ads|report|2|44|44|1.0000|0|1|-|4|0.000|"+why+" (2 times); accounts are read one by one until there are 3 rows" {
 		t.Errorf("a LIMIT that the cache answers: %q", got)
 	}
 	if asked := k.asked(); len(asked) != 2 { // of the cached files, to count their rows

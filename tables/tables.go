@@ -115,6 +115,9 @@ type Table struct {
 	// Calls, where non-nil, says how many requests a scan takes, pages included,
 	// and whether that is certain; nil is one. It makes none.
 	Calls func(s Scan) (n int, exact bool)
+	// Units, where non-nil, says what one request of a scan takes from which
+	// budgets: units by key, as argo.quotas names them.
+	Units func(s Scan) map[string]int
 	// Estimate, where non-nil, says what a scan would cost; it makes no call.
 	Estimate func(ctx context.Context, s Scan) (Estimate, error)
 	// Incompatible, where non-nil, refuses column combinations the source does

@@ -43,6 +43,29 @@ func (p *price) accounts() int64 {
 	return int64(len(seen))
 }
 
+// scopes are the units with those of all accounts in one scope: the budget of
+// an account is …/account/*/….
+func (p *price) scopes() map[string]int {
+	ids := map[string]bool{}
+	for i := range p.each {
+		ids[p.sheet.asks[i].scan.Account] = true
+	}
+	if delete(ids, ""); len(ids) < 2 {
+		return p.total.Units
+	}
+	out := map[string]int{}
+	for scope, n := range p.total.Units {
+		parts := strings.Split(scope, "/")
+		for i := range parts {
+			if ids[parts[i]] {
+				parts[i] = "*"
+			}
+		}
+		out[strings.Join(parts, "/")] += n
+	}
+	return out
+}
+
 // offer is what a statement would cost.
 type offer struct {
 	demand *demand
@@ -78,6 +101,7 @@ func (e *Engine) offer(ctx context.Context, c *compiled, terms terms) (*offer, e
 			return nil, err
 		}
 		q.prices[i].total = sum(q.prices[i].each, q.prices[i].total)
+		q.prices[i].total.Units = q.prices[i].scopes()
 	}
 	return q, nil
 }
@@ -530,7 +554,9 @@ func priceRow(connection, table string, accounts int64, e tables.Estimate, why s
 	}
 	var units []string
 	for scope, n := range e.Units {
-		units = append(units, scope+" "+strconv.Itoa(n))
+		if n > 0 {
+			units = append(units, scope+" "+strconv.Itoa(n))
+		}
 	}
 	if slices.Sort(units); len(units) > 0 {
 		row[8] = strings.Join(units, ", ")
