@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
+	"argo/tables"
 	"argo/tables/fault"
 
 	"golang.org/x/oauth2"
@@ -49,6 +51,10 @@ type OAuth struct {
 	Sleep                                          func(ctx context.Context, d time.Duration) error
 	// Dead is the hint of a refresh token that the server no longer accepts.
 	Dead string
+	// Connection and Record are for the log of calls; Record may be nil. An
+	// exchange takes nothing from a budget and no trace counts it.
+	Connection string
+	Record     func(tables.Call)
 
 	once   sync.Once
 	turn   chan struct{} // holds one token: who has it exchanges
@@ -134,11 +140,19 @@ func (o *OAuth) exchange(ctx context.Context) (*oauth2.Token, error) {
 	h := NewHTTP(o.HTTP)
 	h.Timeout = 30 * time.Second
 	for attempt := 1; ; attempt++ {
+		log := o.entry(ctx, attempt)
 		t, err := config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, h), &oauth2.Token{RefreshToken: o.RefreshToken}).Token()
 		if err == nil {
+			log.call.Status = http.StatusOK
+			log.end(0, nil)
 			return t, nil
 		}
 		f, again := o.fault(ctx, err)
+		var refused *oauth2.RetrieveError
+		if errors.As(err, &refused) && refused.Response != nil {
+			log.call.Status = refused.Response.StatusCode
+		}
+		log.end(0, f)
 		if !again || attempt == 3 {
 			return nil, f
 		}
@@ -146,6 +160,19 @@ func (o *OAuth) exchange(ctx context.Context) (*oauth2.Token, error) {
 			return nil, givenUp(ctx, o.Name)
 		}
 	}
+}
+
+// entry is what the log of calls is told about an exchange.
+func (o *OAuth) entry(ctx context.Context, attempt int) *entry {
+	e := &entry{now: o.Now, record: o.Record, redact: func(s string) string { return s }, tried: true}
+	e.call = tables.Call{At: o.Now(), Connection: o.Connection, Method: "POST", Attempt: attempt, Purpose: tables.PurposeOf(ctx)}
+	if u, err := url.Parse(o.TokenURL); err == nil {
+		e.call.Endpoint = u.Path
+	}
+	if t := tables.TraceOf(ctx); t != nil {
+		e.call.Statement = t.Statement
+	}
+	return e
 }
 
 // fault says what a failed exchange means. The texts of the library are not

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"argo/tables"
@@ -19,6 +20,10 @@ type Response struct {
 	Status int
 	Head   http.Header
 	Body   *Body
+	// Rows and Err are for the log of calls, which is told when the body is
+	// closed: how many rows the connector found in it, and what was wrong with it.
+	Rows int64
+	Err  error
 }
 
 // Body is the decompressed body. Its first Options.Spool bytes had arrived
@@ -41,13 +46,16 @@ type Body struct {
 	wait      time.Duration
 	name      string
 	redact    func(string) string
+	failed    error // of Read
+	once      sync.Once
+	closed    func() // may be nil
 }
 
-func (c *Client) body(ctx context.Context, cancel context.CancelCauseFunc, p *http.Response) (*Body, error) {
+func (c *Client) body(ctx context.Context, cancel context.CancelCauseFunc, p *http.Response, log *entry) (*Body, error) {
 	b := &Body{left: c.o.MaxBody, max: c.o.MaxBody, raw: p.Body, ctx: ctx, cancel: cancel, wait: c.o.Idle, name: c.o.Name, redact: c.Redact,
 		delimited: p.ContentLength >= 0 || p.ProtoMajor > 1 || len(p.TransferEncoding) > 0 || p.Uncompressed}
 	b.idle = time.AfterFunc(c.o.Idle, func() { cancel(fmt.Errorf("%w: the body stood still for %s", errSlow, c.o.Idle)) })
-	b.in = counted{p.Body, tables.TraceOf(ctx)}
+	b.in = counted{p.Body, tables.TraceOf(ctx), &log.call.Bytes}
 	if strings.EqualFold(p.Header.Get("Content-Encoding"), "gzip") {
 		z, err := gzip.NewReader(b.in)
 		if err != nil && !errors.Is(err, io.EOF) { // an empty body may claim any encoding
@@ -85,6 +93,14 @@ func (c *Client) body(ctx context.Context, cancel context.CancelCauseFunc, p *ht
 func (b *Body) Delimited() bool { return b.delimited }
 
 func (b *Body) Read(p []byte) (int, error) {
+	n, err := b.read(p)
+	if err != nil && err != io.EOF {
+		b.failed = err
+	}
+	return n, err
+}
+
+func (b *Body) read(p []byte) (int, error) {
 	if b.off < len(b.spool) {
 		n := copy(p, b.spool[b.off:])
 		b.off += n
@@ -114,19 +130,25 @@ func (b *Body) Read(p []byte) (int, error) {
 func (b *Body) Close() error {
 	b.idle.Stop()
 	b.cancel(nil)
-	return b.raw.Close()
+	err := b.raw.Close()
+	if b.closed != nil {
+		b.once.Do(b.closed)
+	}
+	return err
 }
 
-// counted adds to the trace what travelled.
+// counted adds to the trace, and to n, what travelled.
 type counted struct {
 	r     io.Reader
 	trace *tables.Trace
+	n     *int64
 }
 
 func (c counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if n > 0 {
 		c.trace.Fetched(0, int64(n))
+		*c.n += int64(n)
 	}
 	return n, err
 }

@@ -15,12 +15,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
+	mrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -54,6 +55,13 @@ type Options struct {
 	Secrets []string
 	// Classify says what a reply means. nil is Classify of this package.
 	Classify func(Reply) Class
+	// Observe says what a reply, accepted or not, tells about the budgets of its
+	// request; nil: nothing.
+	Observe func(Reply) []Observation
+
+	Connection string            // for the log of calls
+	Quotas     tables.Quotas     // nil: budgets of this client alone
+	Record     func(tables.Call) // is told of every request after it has ended; nil: nobody is
 
 	Attempts  int            // per request, default 5
 	Backoff   time.Duration  // before the second attempt, doubled for each further one, default 500 ms
@@ -77,7 +85,9 @@ type Request struct {
 	// Write marks a request that changes something: it is repeated only where
 	// it certainly had no effect (nothing was sent, or Class.Safe).
 	Write  bool
-	Limits []Limit
+	Limits []Limit // from the widest to the narrowest
+	// Account is that of the log of calls, where it is not the scan's (About).
+	Account string
 	// Object names what the request is about, for messages: "account 111".
 	Object string
 }
@@ -116,7 +126,9 @@ type Client struct {
 	// writes travel on connections of their own: one that was kept and that the
 	// server has just closed would leave the outcome of a change unknown.
 	writes  *http.Client
-	buckets buckets
+	line    line
+	process string // names the client among those that share its budgets
+	serial  atomic.Int64
 	secrets func() []string
 }
 
@@ -138,9 +150,12 @@ func New(o Options) *Client {
 		o.Classify = Classify
 	}
 	if o.Jitter == nil {
-		o.Jitter = rand.Float64
+		o.Jitter = mrand.Float64
 	}
-	c := &Client{o: o, http: NewHTTP(o.HTTP)}
+	if o.Quotas == nil {
+		o.Quotas = &memory{states: map[string][]byte{}}
+	}
+	c := &Client{o: o, http: NewHTTP(o.HTTP), process: rand.Text()[:10] + "-"}
 	if o.Elsewhere {
 		strict := c.http.CheckRedirect
 		c.http.CheckRedirect = func(to *http.Request, via []*http.Request) error {
@@ -210,20 +225,35 @@ func (e errRedirect) Error() string { return string(e) }
 // Canceled, Timeout; Unknown for a write whose outcome is not known.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	renewed := false
-	for attempt := 1; ; attempt++ {
-		if err := c.admit(ctx, &r); err != nil {
-			return nil, r.end(err, true)
+	for attempt, tries := 1, 1; ; attempt, tries = attempt+1, tries+1 {
+		took, no := c.admit(ctx, &r)
+		if no != nil {
+			return nil, r.end(no, true)
 		}
-		res, tag, sent, err := c.once(ctx, &r)
+		log := c.begin(ctx, &r, took, tries)
+		res, tag, sent, err := c.once(ctx, &r, log)
 		var class Class
+		var seen []Observation
 		if err != nil {
 			class = c.broken(ctx, &r, err, sent)
 		} else {
-			class = c.o.Classify(Reply{c.about(&r), &r, res.Status, res.Head, res.Body.spool, res.Body.whole, c.o.Now()})
+			reply := Reply{c.about(&r), &r, res.Status, res.Head, res.Body.spool, res.Body.whole, c.o.Now()}
+			class = c.o.Classify(reply)
+			if c.o.Observe != nil {
+				seen = c.o.Observe(reply)
+			}
+		}
+		c.settle(ctx, took, sent, seen)
+		if err == nil {
 			if class.Fault == nil && !class.Renew {
 				return res, nil
 			}
+			if res.Err = errRenew; class.Fault != nil {
+				res.Err = class.Fault
+			}
 			res.Body.Close()
+		} else {
+			log.end(0, class.Fault)
 		}
 		if class.Renew && !renewed && c.o.Auth != nil && c.o.Auth.Renew(tag) {
 			renewed, attempt = true, attempt-1
@@ -278,7 +308,7 @@ func (c *Client) wait(attempt int, after time.Duration) time.Duration {
 
 // once sends r one time. tag is what Auth gave for this request; sent says
 // that a byte of it may have left.
-func (c *Client) once(ctx context.Context, r *Request) (res *Response, tag string, sent bool, err error) {
+func (c *Client) once(ctx context.Context, r *Request, log *entry) (res *Response, tag string, sent bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer func() {
 		if err != nil {
@@ -323,8 +353,8 @@ func (c *Client) once(ctx context.Context, r *Request) (res *Response, tag strin
 			return nil, tag, false, err
 		}
 	}
+	log.sent()
 	slow := time.AfterFunc(c.o.FirstByte, func() { cancel(fmt.Errorf("%w: no reply after %s", errSlow, c.o.FirstByte)) })
-	tables.TraceOf(ctx).Call()
 	send := c.http
 	if r.Write {
 		send = c.writes
@@ -334,15 +364,19 @@ func (c *Client) once(ctx context.Context, r *Request) (res *Response, tag strin
 	if err != nil {
 		return nil, tag, wrote.Load(), err
 	}
-	b, err := c.body(ctx, cancel, p)
+	log.call.Status = p.StatusCode
+	b, err := c.body(ctx, cancel, p, log)
 	if err != nil {
 		return nil, tag, true, err
 	}
-	return &Response{Status: p.StatusCode, Head: p.Header, Body: b}, tag, true, nil
+	res = &Response{Status: p.StatusCode, Head: p.Header, Body: b}
+	b.closed = func() { log.end(res.Rows, cmp.Or(res.Err, b.failed)) }
+	return res, tag, true, nil
 }
 
 var (
 	errSlow    = errors.New("the source is too slow")
+	errRenew   = fault.New(fault.Auth, "the credential has expired")
 	errRequest = errors.New("the base URL of the connection is not a URL")
 )
 

@@ -464,44 +464,6 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
-	c, k := serve(t, say("x"), nil)
-	minute := []rest.Limit{{Key: "app/report", Every: time.Minute}}
-	for range 3 {
-		if _, err := get(t, c, rest.Request{Limits: minute}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if k.total() != 2*time.Minute {
-		t.Errorf("three calls of one a minute waited %s", k.total())
-	}
-	day := []rest.Limit{{Key: "app", Daily: 2}, {Key: "account", Daily: 100}}
-	for i := range 3 {
-		_, err := get(t, c, rest.Request{Limits: day})
-		if i < 2 != (err == nil) {
-			t.Errorf("call %d of two a day: %v", i+1, err)
-		}
-		if i == 2 && (!fault.Is(err, fault.Throttled) || fault.As(err).RetryAfter != 12*time.Hour-2*time.Minute) {
-			t.Errorf("the third call of two a day: %v, in %s", err, fault.As(err).RetryAfter)
-		}
-	}
-	k.Sleep(t.Context(), 12*time.Hour)
-	if _, err := get(t, c, rest.Request{Limits: day}); err != nil {
-		t.Errorf("the next day: %v", err)
-	}
-	burst := []rest.Limit{{Key: "b", Every: time.Hour, Burst: 2}}
-	for i := range 3 {
-		if _, err := get(t, c, rest.Request{Limits: burst}); (i < 2) != (err == nil) {
-			t.Errorf("call %d of a burst of two: %v", i+1, err)
-		}
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	if _, err := c.Do(ctx, rest.Request{Limits: minute}); err == nil {
-		t.Error("a canceled wait goes on")
-	}
-}
-
 func TestPages(t *testing.T) {
 	pages := map[string]struct {
 		items []int

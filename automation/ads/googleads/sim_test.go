@@ -188,6 +188,7 @@ func TestSimFaults(t *testing.T) {
 		}
 		err = a.Apply(t.Context(), changes[0])
 		s.sim.Faults.Clear()
+		s.clock.Advance(20 * time.Hour) // what was parked is open again
 		got, readErr := a.ReadBack(t.Context(), changes[0])
 		if fault.KindOf(err) != c.kind || got != c.then || readErr != nil {
 			t.Errorf("%q: %v (%s), reads %q, %v; want %q and %q", c.plan, err, fault.KindOf(err), got, readErr, c.kind, c.then)

@@ -8,6 +8,7 @@ import (
 
 	"argo/tables"
 	"argo/tables/fault"
+	"argo/tables/rest"
 )
 
 // keptDays is how many days of change events Google keeps, today included; a
@@ -86,7 +87,7 @@ func (c *Client) window(ctx context.Context, scan tables.Scan, read []reader, fr
 	const layout = "2006-01-02 15:04:05"
 	query := changes.gaqlBetween(scan, from.Format(layout), to.Add(-time.Second).Format(layout)+".999999")
 	var rows []tables.Row
-	for r, err := range c.Query(ctx, scan.Account, query) {
+	for r, err := range c.Query(rest.About(ctx, scan), scan.Account, query) {
 		if err != nil {
 			return false, err
 		}

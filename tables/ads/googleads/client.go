@@ -24,6 +24,8 @@ type Client struct {
 	login    string        // login-customer-id; "": found out
 	only     []string      // accounts to look at; empty: all
 	inFlight time.Duration // of a change in flight
+	scope    string        // path of the budgets of the developer token
+	daily    int           // operations in 24 hours; 0: no limit
 	rest     *rest.Client
 	now      func() time.Time
 
@@ -90,8 +92,7 @@ func (c *Client) stream(ctx context.Context, account, login, gaql string, summar
 			return
 		}
 		defer res.Body.Close()
-		var rows int64
-		defer func() { tables.TraceOf(ctx).Fetched(rows, 0) }()
+		defer func() { tables.TraceOf(ctx).Fetched(res.Rows, 0) }()
 		other := func(name string, value json.RawMessage) error {
 			switch {
 			case name == "error": // in the middle of the stream
@@ -107,10 +108,11 @@ func (c *Client) stream(ctx context.Context, account, login, gaql string, summar
 		}
 		for r, err := range rest.Elements[Record](res.Body, []string{"*", "results"}, other) {
 			if err != nil {
-				yield(nil, c.named(account, err))
+				res.Err = c.named(account, err)
+				yield(nil, res.Err)
 				return
 			}
-			rows++
+			res.Rows++
 			if !yield(r, nil) {
 				return
 			}
@@ -138,16 +140,34 @@ func about(account string) string {
 
 func (c *Client) request(account, login, verb string, body []byte) rest.Request {
 	r := rest.Request{
-		Method: "POST", Path: "/customers/" + account + verb, Body: body, Object: "account " + account,
-		Limits: []rest.Limit{ // the published limits are buckets for each account and token without figures
-			{Key: "account " + account, Every: 100 * time.Millisecond, Burst: 20},
-			{Key: "developer token", Every: 20 * time.Millisecond, Burst: 100},
-		},
+		Method: "POST", Path: "/customers/" + account + verb, Body: body, Object: "account " + account, Account: account,
+		Limits: c.limits(account),
 	}
 	if login != "" {
 		r.Head = map[string][]string{"login-customer-id": {login}}
 	}
 	return r
+}
+
+// daily operations of a developer token by its level of access, as published
+// (Access levels and permissible use; of "explorer" those on production
+// accounts). "Per day" is a sliding window of 24 hours. A query is one operation
+// however many pages it has, and so is each object that a request changes.
+var daily = map[string]int{"test": 15_000, "explorer": 2_880, "basic": 15_000, "standard": 0}
+
+// limits of a request: of the developer token, by operations and by requests,
+// then of the account. That there is a bucket of requests for each token and
+// each account is published and its size is not: these figures are UNCONFIRMED,
+// and what a reply says about a bucket (QuotaErrorDetails) is obeyed.
+func (c *Client) limits(account string) []rest.Limit {
+	out := []rest.Limit{
+		{Key: c.scope + "/operations", Law: rest.Rolling(c.daily, 24*time.Hour)},
+		{Key: c.scope + "/requests", Law: rest.Bucket(20*time.Millisecond, 100)},
+	}
+	if account != "" {
+		out = append(out, rest.Limit{Key: c.scope + "/account/" + account + "/requests", Law: rest.Bucket(100*time.Millisecond, 20)})
+	}
+	return out
 }
 
 // Mutate sends one update: the fields of mask, lowerCamel, of the object that
@@ -345,7 +365,7 @@ func (c *Client) tree(ctx context.Context, fresh bool) ([]account, error) {
 
 // accessible lists the customers that the user may log in to directly.
 func (c *Client) accessible(ctx context.Context) ([]string, error) {
-	res, err := c.rest.Do(ctx, rest.Request{Method: "GET", Path: "/customers:listAccessibleCustomers"})
+	res, err := c.rest.Do(ctx, rest.Request{Method: "GET", Path: "/customers:listAccessibleCustomers", Limits: c.limits("")})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package googleads
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -24,11 +25,63 @@ type failure struct {
 				ErrorCode map[string]any
 				Message   string
 				Details   struct {
-					QuotaErrorDetails struct{ RetryDelay string }
+					QuotaErrorDetails quotaDetails
 				}
 			}
 		}
 	}
+}
+
+// quotaDetails of google.ads.googleads.v25.errors.QuotaErrorDetails.
+type quotaDetails struct {
+	RateScope  string // ACCOUNT, DEVELOPER
+	RateName   string // for people: "Requests per account"
+	RetryDelay string // a Duration: "30s"
+}
+
+// unknownDelay is how long a budget is parked of which Google says that it is
+// used up and not until when: the day's is a sliding window, of which a little
+// comes back all the time.
+const unknownDelay = 15 * time.Minute
+
+// observe parks the budget that a reply says is used up: that of the account or
+// of the developer token, of which RESOURCE_EXHAUSTED are the day's operations.
+func (c *Client) observe(r rest.Reply) []rest.Observation {
+	if r.Request == nil || len(r.Request.Limits) == 0 || r.Status < 300 && !bytes.Contains(r.Body, []byte(`"quotaError"`)) {
+		return nil
+	}
+	code, details := "", quotaDetails{}
+	if e := unwrap(r.Body).Error; e != nil {
+		for _, d := range e.Details {
+			for _, x := range d.Errors {
+				if name, ok := x.ErrorCode["quotaError"].(string); ok && code == "" {
+					code, details = name, x.Details.QuotaErrorDetails
+				}
+			}
+		}
+	}
+	delay, _ := time.ParseDuration(details.RetryDelay)
+	delay = max(delay, r.RetryAfter())
+	long := code == "RESOURCE_EXHAUSTED" || code == "EXCESSIVE_LONG_TERM_QUERY_RESOURCE_CONSUMPTION"
+	if delay == 0 && long {
+		delay = unknownDelay
+	}
+	if delay == 0 || code == "" && r.Status != 429 {
+		return nil
+	}
+	limits := r.Request.Limits
+	at := len(limits) - 1
+	switch {
+	case code == "RESOURCE_EXHAUSTED" && details.RateScope != "ACCOUNT":
+		at = 0
+	case details.RateScope == "DEVELOPER":
+		at = 1
+	}
+	reason := "Google Ads: " + cmp.Or(details.RateName, "too many requests")
+	if code != "" {
+		reason += " [quotaError." + code + "]"
+	}
+	return []rest.Observation{{Key: limits[at].Key, Until: r.Now.Add(delay), Reason: reason}}
 }
 
 // classify says what a reply means. The beginning of an accepted stream is

@@ -19,6 +19,10 @@
 //     currency. Conversions are booked to the day of the click and go on
 //     arriving through the conversion window, at most 90 days: until then a day
 //     is provisional.
+//   - A developer token has so many operations in 24 hours, by its level of access
+//     (option access_level), and token and account each have a bucket of requests
+//     whose size is not published. Error 429 says in QuotaErrorDetails which one
+//     is empty and for how long; nothing is sent to it until then.
 //
 // Client, the Handle of a connection, is also what the write side
 // (automation/ads/googleads) reads the present state with and sends changes
@@ -58,6 +62,8 @@ const sample = `# Google Ads. Secrets are references: env:NAME, file:PATH or aws
     login_customer_id: "1234567890"                   # manager account; leave out for accounts of one's own
     # customers: ["1112223333", "4445556666"]         # only these; default: every enabled account of the tree
     # since: 2026-01-01                               # first day of the tables; default: 90 days before today
+    # access_level: basic                             # of the developer token: test, explorer, basic (15,000 operations in
+                                                      # 24 hours) or standard (no limit); see the API centre
     # in_flight_window: 2m                            # how long a change whose reply was lost may still take effect
     # base_url: https://googleads.googleapis.com
     # token_url: https://oauth2.googleapis.com/token
@@ -74,6 +80,7 @@ type config struct {
 	Customers       []string `yaml:"customers"`
 	Since           string   `yaml:"since"`
 	InFlightWindow  string   `yaml:"in_flight_window"`
+	AccessLevel     string   `yaml:"access_level"`
 }
 
 // inFlightWindow is the default of how long a change may take effect after its
@@ -140,6 +147,12 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		}
 		c.inFlight = d
 	}
+	level := cmp.Or(o.AccessLevel, "basic")
+	if _, ok := daily[level]; !ok {
+		return nil, bad("access_level: %q is none; write test, explorer, basic or standard", o.AccessLevel)
+	}
+	// Whoever uses the token shares its budgets, which are named by a digest.
+	c.daily, c.scope = daily[level], "google_ads/"+rest.Digest(secret["developer_token"])
 	c.rest = rest.New(rest.Options{
 		Name:    "Google Ads",
 		BaseURL: strings.TrimRight(cmp.Or(o.BaseURL, "https://googleads.googleapis.com"), "/") + "/v25",
@@ -147,11 +160,12 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		Auth: &rest.OAuth{
 			Name: "Google Ads", TokenURL: cmp.Or(o.TokenURL, "https://oauth2.googleapis.com/token"),
 			ClientID: secret["client_id"], ClientSecret: secret["client_secret"], RefreshToken: secret["refresh_token"],
-			HTTP: env.HTTP, Now: env.Now, Sleep: env.Sleep, Dead: c.reauthorise(),
+			HTTP: env.HTTP, Now: env.Now, Sleep: env.Sleep, Dead: c.reauthorise(), Connection: env.Name, Record: env.Record,
 		},
-		Head:      map[string][]string{"developer-token": {secret["developer_token"]}},
-		Secrets:   []string{secret["developer_token"]},
-		Classify:  c.classify,
+		Head:     map[string][]string{"developer-token": {secret["developer_token"]}},
+		Secrets:  []string{secret["developer_token"]},
+		Classify: c.classify, Observe: c.observe,
+		Connection: env.Name, Quotas: env.Quotas, Record: env.Record,
 		UserAgent: "argo (gzip)", // Google compresses only for agents that also say so here
 	})
 	return &tables.Connection{

@@ -10,6 +10,7 @@ import (
 
 	"argo/tables"
 	"argo/tables/fault"
+	"argo/tables/rest"
 
 	"github.com/cockroachdb/apd/v3"
 )
@@ -124,7 +125,7 @@ func (c *Client) scanner(s sheet) func(context.Context, tables.Scan) iter.Seq2[t
 			for _, days := range scan.Days.Chunks(s.maxDays) {
 				part := scan
 				part.Days = days
-				for r, err := range c.report(ctx, scan.Account, s.gaql(part), ties.summary()) {
+				for r, err := range c.report(rest.About(ctx, part), scan.Account, s.gaql(part), ties.summary()) {
 					var row tables.Row
 					if err == nil {
 						row, err = rowOf(r, read, scan.Account)

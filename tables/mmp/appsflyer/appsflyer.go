@@ -132,10 +132,12 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 			return nil, bad("since: %q is not a day; write 2026-01-31", o.Since)
 		}
 	}
+	c.scope = "appsflyer/" + rest.Digest(token)
 	c.rest = rest.New(rest.Options{
 		Name: "AppsFlyer", BaseURL: cmp.Or(o.BaseURL, "https://hq1.appsflyer.com"),
 		HTTP: env.HTTP, Log: env.Log, Now: env.Now, Sleep: env.Sleep,
 		Auth: rest.Bearer(token), Elsewhere: true, Classify: c.classify, MaxBody: 1 << 30,
+		Connection: env.Name, Quotas: env.Quotas, Record: env.Record,
 	})
 	return &tables.Connection{Tables: c.tables(since), Check: c.check}, nil
 }

@@ -21,6 +21,7 @@ type client struct {
 	name     string
 	apps     map[string]app
 	accounts []tables.Account
+	scope    string // path of the budgets of the token
 	rest     *rest.Client
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
@@ -49,9 +50,6 @@ const (
 	keep      = time.Minute
 	keepBytes = 64 << 20
 )
-
-// slack is added to the vendor's minute, which begins when a call arrives there.
-const slack = time.Second
 
 // report gives the text of a report, from the last minute or from the API.
 // maxAge, where positive, wants one that is not older. Faults: Auth, Denied,
@@ -121,10 +119,7 @@ func (c *client) fetch(ctx context.Context, k key) ([]byte, error) {
 	if zone := c.apps[k.app].TimeZone; zone != "" {
 		q.Set("timezone", zone)
 	}
-	limits := []rest.Limit{{Key: k.app + "/" + k.report, Every: time.Minute + slack}}
-	if k.days.Len() > 2 {
-		limits = []rest.Limit{{Key: k.app, Daily: 24}, {Key: "account", Daily: 120}}
-	}
+	limits := c.limits(k)
 	for attempt := 1; ; attempt++ {
 		body, err := c.ask(ctx, k, q, limits)
 		f := fault.As(err)
@@ -134,24 +129,38 @@ func (c *client) fetch(ctx context.Context, k key) ([]byte, error) {
 		case attempt == 1 && f.Kind == fault.Throttled && f.RetryAfter <= time.Minute:
 			// A limit by the minute or by the day: the text does not tell. A
 			// minute is waited out once, in case that another process asked.
-			if err := c.sleep(ctx, f.RetryAfter+slack); err != nil {
+			if err := c.sleep(ctx, f.RetryAfter+time.Second); err != nil {
 				return nil, fault.Wrap(fault.Canceled, err, "AppsFlyer app %s: the request was given up", k.app)
 			}
 		case attempt == 1 && f.Kind == fault.Unavailable && errors.Is(err, io.ErrUnexpectedEOF):
 		default:
-			if f.Kind == fault.Throttled && k.days.Len() > 2 {
+			if f.Kind == fault.Throttled && k.days.Len() > 2 && attempt > 1 {
+				// The day's quota is used up, by somebody else: nobody asks before it
+				// renews.
 				midnight := c.now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 				f.RetryAfter = max(f.RetryAfter, midnight.Sub(c.now()))
+				c.rest.Note(ctx, limits, rest.Observation{Key: limits[len(limits)-1].Key, Until: midnight, Reason: f.Message})
 			}
 			return nil, f
 		}
 	}
 }
 
+// limits of a call: for up to two days one a minute of each report and app,
+// beyond that 120 a day of the account and 24 of the app, by calendar days of
+// UTC (support.appsflyer.com, page 207034366).
+func (c *client) limits(k key) []rest.Limit {
+	app := c.scope + "/app/" + k.app
+	if k.days.Len() <= 2 {
+		return []rest.Limit{{Key: app + "/" + k.report, Law: rest.Rolling(1, time.Minute)}}
+	}
+	return []rest.Limit{{Key: c.scope + "/reports", Law: rest.Daily(120, "")}, {Key: app + "/reports", Law: rest.Daily(24, "")}}
+}
+
 func (c *client) ask(ctx context.Context, k key, q url.Values, limits []rest.Limit) ([]byte, error) {
 	res, err := c.rest.Do(ctx, rest.Request{
 		Method: "GET", Path: "/api/agg-data/export/app/" + url.PathEscape(k.app) + "/" + k.report + "/v5",
-		Query: q, Head: map[string][]string{"Accept": {"text/csv"}}, Limits: limits, Object: "app " + k.app,
+		Query: q, Head: map[string][]string{"Accept": {"text/csv"}}, Limits: limits, Object: "app " + k.app, Account: k.app,
 	})
 	if err != nil {
 		return nil, err
@@ -165,6 +174,9 @@ func (c *client) ask(ctx context.Context, k key, q url.Values, limits []rest.Lim
 	}
 	if !res.Body.Delimited() && b.Len() > 0 && b.Bytes()[b.Len()-1] != '\n' {
 		return nil, fault.Wrap(fault.Unavailable, io.ErrUnexpectedEOF, "AppsFlyer app %s: the reply was cut", k.app)
+	}
+	if res.Rows = int64(bytes.Count(b.Bytes(), []byte("\n"))) - 1; res.Rows < 0 { // a header alone, or nothing
+		res.Rows = 0
 	}
 	return b.Bytes(), nil
 }

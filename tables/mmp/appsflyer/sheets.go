@@ -277,7 +277,7 @@ func maxAge(s tables.Scan) time.Duration {
 // scan yields the rows of one call, or of its halves where the reply is as long
 // as the cap.
 func (c *client) scan(ctx context.Context, s sheet, scan tables.Scan, yield func(tables.Row, error) bool) (more bool, err error) {
-	body, err := c.report(ctx, key{scan.Account, s.report, scan.Days}, maxAge(scan))
+	body, err := c.report(rest.About(ctx, scan), key{scan.Account, s.report, scan.Days}, maxAge(scan))
 	if err != nil {
 		return false, err
 	}
