@@ -5,10 +5,16 @@ import "time"
 // Freshness says how long a fetched cell is good, by the age of its day: ad
 // numbers of today change by the minute, those of last week by the hour, and
 // after the source's restatement window never again.
+//
+// Keep is the promise: an older cell answers nobody. Renewing it before then is
+// the cache's business. A table's own Freshness is that of its rows as such
+// (COUNT(*), columns of no group) and settles no earlier than any of its groups;
+// a row is final from the day on that the slowest of them has settled.
 type Freshness struct {
-	// Steps in rising order of Within. A day that is younger than Within days
-	// is good for Keep. Days older than the last step are settled: good for
-	// ever, provided they were fetched when they were settled already.
+	// Steps in rising order of Within, and of Keep: no older reading is better
+	// than a newer one. A day that is younger than Within days is good for Keep.
+	// Days older than the last step are settled: good for ever, provided they were
+	// fetched when they were settled already.
 	Steps []Step
 	// Entity is how long a cell without a day (campaigns, budgets) is good.
 	Entity time.Duration

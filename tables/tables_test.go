@@ -43,6 +43,56 @@ func TestFreshnessByAgeOfTheDay(t *testing.T) {
 	}
 }
 
+func TestFreshnessKeeps(t *testing.T) {
+	delivery := Freshness{Steps: []Step{{1, 15 * time.Minute}, {8, 6 * time.Hour}, {36, 72 * time.Hour}}}
+	for _, c := range []struct {
+		fetched string
+		day     Day
+		keep    time.Duration
+		forever bool
+	}{
+		{"2026-11-22 23:59", "2026-11-22", 15 * time.Minute, false},
+		{"2026-11-22 00:00", "2026-11-23", 15 * time.Minute, false}, // a day that has not begun
+		{"2026-11-23 00:00", "2026-11-22", 6 * time.Hour, false},
+		{"2026-11-29 23:59", "2026-11-22", 6 * time.Hour, false},
+		{"2026-11-30 00:00", "2026-11-22", 72 * time.Hour, false},
+		{"2026-12-27 23:59", "2026-11-22", 72 * time.Hour, false},
+		{"2026-12-28 00:00", "2026-11-22", 0, true},
+	} {
+		if keep, forever := delivery.Keep(at(c.fetched), c.day); keep != c.keep || forever != c.forever {
+			t.Errorf("%s read at %s: %s, %v", c.day, c.fetched, keep, forever)
+		}
+	}
+	if n := delivery.Settled(); n != 36 {
+		t.Errorf("settled after %d days", n)
+	}
+	if n := (Freshness{Entity: time.Hour}).Settled(); n != 0 {
+		t.Errorf("what has no days settles after %d", n)
+	}
+}
+
+// Where an older reading is good a newer one is, at every moment after both:
+// the plan of a scan may look at the newest alone.
+func TestFreshnessPrefersTheNewer(t *testing.T) {
+	f := Freshness{Steps: []Step{{1, 15 * time.Minute}, {3, time.Hour}, {8, 6 * time.Hour}, {32, 24 * time.Hour}, {92, 7 * 24 * time.Hour}}}
+	const day = Day("2026-08-01")
+	start := day.Time()
+	hours := []int{0, 1, 23, 24, 47, 71, 72, 190, 192, 500, 767, 768, 2000, 2207, 2208, 3000}
+	for i, a := range hours {
+		for _, b := range hours[i:] {
+			for _, after := range []time.Duration{0, 10 * time.Minute, 2 * time.Hour, 30 * time.Hour, 300 * time.Hour} {
+				older, newer := start.Add(time.Duration(a)*time.Hour), start.Add(time.Duration(b)*time.Hour)
+				now := newer.Add(after)
+				for _, maxAge := range []time.Duration{0, time.Minute, 3 * time.Hour} {
+					if f.Good(older, day, now, maxAge) && !f.Good(newer, day, now, maxAge) {
+						t.Errorf("at %s the reading of %s is good and that of %s is not", now, older, newer)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestDays(t *testing.T) {
 	d := Days{"2024-02-27", "2024-03-02"}
 	if d.Len() != 5 {
