@@ -25,6 +25,7 @@ import (
 	"argo/tables"
 	tablesall "argo/tables/all"
 	"argo/tables/fault"
+	"argo/tables/rest"
 )
 
 // app is an assembled gateway.
@@ -42,6 +43,11 @@ type app struct {
 	// alone says that it lives for one statement: what is to be done in the
 	// background waits for a gateway.
 	alone bool
+	spent spenders
+	// owner names this process among those on its data folder, and alive says
+	// which of them live.
+	owner string
+	alive func(owner string) bool
 }
 
 // clock is what time the gateway lives in.
@@ -77,7 +83,7 @@ type connection struct {
 
 // openConnection opens the source of one configured connection; it makes no
 // call. Without a state file its budgets are its own.
-func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection, db *sqlite.DB, log *slog.Logger, c clock) (connection, error) {
+func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection, db *sqlite.DB, spent *spenders, log *slog.Logger, c clock) (connection, error) {
 	source, ok := findSource(k.Source, c.Sources...)
 	if !ok {
 		return connection{}, fault.New(fault.Config, "connection %s: there is no source called %q", k.Name, k.Source).
@@ -93,7 +99,7 @@ func openConnection(ctx context.Context, cfg *configs.Config, k *configs.Connect
 		Base: cfg.Base, Dir: dir,
 	}
 	if db != nil {
-		env.Quotas, env.Record = db.Quotas(), db.Calls().Record
+		env.Quotas, env.Record = spent.by(k.Name, db.Quotas()), db.Calls().Record
 	}
 	conn, err := source.Open(ctx, env)
 	if err != nil {
@@ -155,6 +161,8 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return nil, fault.Wrap(fault.Config, err, "the folder for temporary files cannot be made")
 	}
 	a.closers = append(a.closers, done)
+	a.owner = filepath.Base(tmp)
+	a.alive = func(owner string) bool { return owner != "" && taken(filepath.Join(filepath.Dir(tmp), owner)) }
 	if a.db, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, "state.db")); err != nil {
 		return nil, err
 	}
@@ -178,7 +186,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	a.runner = automation.NewRunner(automation.RunnerOptions{
 		Ledger: a.db.Ledger(), Now: c.Now, Sleep: c.Sleep, Log: log,
-		Owner: filepath.Base(tmp), Alive: func(owner string) bool { return taken(filepath.Join(filepath.Dir(tmp), owner)) },
+		Owner: a.owner, Alive: a.alive,
 		Forget: func(ctx context.Context, source, account string, names []string) error {
 			var errs []error
 			for _, name := range names {
@@ -197,7 +205,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	var databases []engine.Database
 	var described []system.Connection
 	for i := range cfg.Connections {
-		k, err := openConnection(ctx, cfg, &cfg.Connections[i], a.db, log, c)
+		k, err := openConnection(ctx, cfg, &cfg.Connections[i], a.db, &a.spent, log, c)
 		if err != nil {
 			return nil, err
 		}
@@ -240,8 +248,12 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
 		Segments: kept.Index.All, Accounts: a.cache.Accounts, Coverage: a.worker.Coverage,
 		Restatements: a.cache.Restatements, Reconcile: a.cache.Reconcile, Costs: a.cache.Costs, Jobs: a.worker.List,
+		Quotas: func(ctx context.Context) ([]rest.Budget, error) {
+			states, err := a.db.Quotas().All(ctx)
+			return rest.Budgets(states, c.Now()), err
+		},
 		Queries: a.db.Statements().Recent, Fetches: a.db.Calls().Recent,
-		LastSources: engine.LastSources, MayRead: engine.MayRead,
+		Spenders: a.spent.of, LastSources: engine.LastSources, MayRead: engine.MayRead,
 		Status: func(name string) (string, string, time.Time) { return a.engine.Status(name) },
 		User: func(ctx context.Context) (string, bool) {
 			r, ok := engine.UserOf(ctx)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"argo/cache"
@@ -27,6 +28,7 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 	o := cache.Options{
 		Index: a.db.Index(), Now: c.Now, Log: a.log,
 		MaxBytes: int64(k.MaxBytes), Fingerprint: a.cfg.Fingerprint,
+		Owner: a.owner, Alive: a.alive,
 		History: cache.History{Keep: time.Duration(k.History.Keep), MaxBytes: int64(k.History.MaxBytes)},
 	}
 	disk, err := parquet.NewStore(filepath.Join(a.cfg.DataDir, "segments"))
@@ -62,7 +64,8 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 		return o, err
 	}
 	a.closers = append(a.closers, store.Close)
-	o.Index, o.Store, o.MaxBytes = index, store, int64(k.S3.MaxBytes)
+	// Of processes on other machines nobody knows whether they live.
+	o.Index, o.Store, o.MaxBytes, o.Owner, o.Alive = index, store, int64(k.S3.MaxBytes), "", nil
 	return o, nil
 }
 
@@ -166,4 +169,43 @@ func overlay(f tables.Freshness, by configs.Freshness) tables.Freshness {
 	}
 	f.Entity = cmp.Or(by.Entity, f.Entity)
 	return f
+}
+
+// spenders remembers which connections have taken from which budgets: who may
+// not read a connection does not see them.
+type spenders struct {
+	mu    sync.Mutex
+	names map[string][]string // by the budget's key, sorted
+}
+
+// by gives the budgets to a connection.
+func (s *spenders) by(connection string, q tables.Quotas) tables.Quotas {
+	return &spending{q, s, connection}
+}
+
+func (s *spenders) of(key string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.names[key])
+}
+
+type spending struct {
+	tables.Quotas
+	s          *spenders
+	connection string
+}
+
+// Update implements tables.Quotas.
+func (q *spending) Update(ctx context.Context, keys []string, f func(map[string][]byte) error) error {
+	q.s.mu.Lock()
+	if q.s.names == nil {
+		q.s.names = map[string][]string{}
+	}
+	for _, key := range keys {
+		if i, ok := slices.BinarySearch(q.s.names[key], q.connection); !ok {
+			q.s.names[key] = slices.Insert(q.s.names[key], i, q.connection)
+		}
+	}
+	q.s.mu.Unlock()
+	return q.Quotas.Update(ctx, keys, f)
 }

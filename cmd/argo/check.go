@@ -98,7 +98,7 @@ func check(ctx context.Context, cfg *configs.Config, timeout time.Duration) []fi
 }
 
 func checkConnection(ctx context.Context, cfg *configs.Config, k *configs.Connection) (string, error) {
-	o, err := openConnection(ctx, cfg, k, nil, slog.New(slog.DiscardHandler), realClock())
+	o, err := openConnection(ctx, cfg, k, nil, nil, slog.New(slog.DiscardHandler), realClock())
 	if err != nil {
 		return "", err
 	}

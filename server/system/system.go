@@ -8,12 +8,14 @@ package system
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"argo/automation"
 	"argo/cache"
 	"argo/tables"
 	"argo/tables/fault"
+	"argo/tables/rest"
 )
 
 // Connection is a database as the system tables describe it.
@@ -46,7 +48,10 @@ type Options struct {
 	// LastSources is what the session's last statement got of each account.
 	LastSources func(ctx context.Context) []tables.Outcome
 	Costs       func(ctx context.Context, source, table string) cache.Costs
-	Now         func() time.Time
+	Quotas      func(ctx context.Context) ([]rest.Budget, error)
+	// Spenders names the connections that have taken from a budget.
+	Spenders func(scope string) []string
+	Now      func() time.Time
 	// MayRead says whether the user behind ctx may read a database; nil: no.
 	MayRead func(ctx context.Context, database string) bool
 	// User names the user behind ctx and says whether he may read every
@@ -68,7 +73,7 @@ func Tables(o Options) []tables.Table {
 	return []tables.Table{
 		o.sources(), o.connections(), o.tables(), o.columns(), o.accounts(),
 		o.segments(), o.coverage(), o.restatements(), o.reconcile(), o.costs(),
-		o.queries(), o.lastSources(), o.fetches(), o.jobs(),
+		o.queries(), o.lastSources(), o.fetches(), o.quotas(), o.jobs(),
 		o.runs(), o.events(), o.procedures(), o.parameters(),
 	}
 }
@@ -159,6 +164,8 @@ func (o *Options) visible(ctx context.Context) (out []Connection) {
 	}
 	return out
 }
+
+func join(names []string) string { return strings.Join(names, ", ") }
 
 // words gives nil for "", which the tables show as NULL.
 func words(s string) any {

@@ -14,6 +14,7 @@ import (
 	"argo/server/system"
 	"argo/tables"
 	"argo/tables/fault"
+	"argo/tables/rest"
 	"argo/tables/tabletest"
 
 	"github.com/cockroachdb/apd/v3"
@@ -127,6 +128,19 @@ func options() system.Options {
 				{Connection: "ads", Table: "campaigns", Account: "2", State: "denied", Rows: -1, Err: fault.New(fault.Denied, "no access to 2").WithHint("ask its owner")},
 			}
 		},
+		Quotas: func(context.Context) ([]rest.Budget, error) {
+			return []rest.Budget{
+				{Scope: "google_ads/token", Law: "100 a day", Limit: 100, Window: 24 * time.Hour, Used: 40, Available: 60, Reserved: map[tables.Purpose]int{tables.Acting: 5, tables.Asking: 20}},
+				{Scope: "google_ads/token/account/1", Parent: "google_ads/token", Used: 3, ParkedUntil: at, Reason: "RESOURCE_EXHAUSTED"},
+				{Scope: "closed/token"},
+			}, nil
+		},
+		Spenders: func(scope string) []string {
+			if strings.HasPrefix(scope, "google_ads") {
+				return []string{"ads", "closed"}
+			}
+			return []string{"closed"}
+		},
 		Costs: func(_ context.Context, source, table string) (c cache.Costs) {
 			if source == "ads" {
 				c = c.With(cache.Fetched{Cells: 10, Rows: 20, Bytes: 400, Columns: 2, Elapsed: time.Second})
@@ -216,6 +230,9 @@ func TestRows(t *testing.T) {
 			"1|ok|3|2026-11-22 09:30:00|NULL|NULL|NULL", "2|denied|NULL|NULL|no access to 2|ask its owner|who administers the account at the source: access has to be granted"}},
 		{context.Background(), "fetches", []string{"started_at", "purpose", "scopes", "http_status", "outcome", "message", "statement_id"}, []string{
 			"2026-11-22 09:30:00|people|token, account/1|200|ok|NULL|Q2", "2026-11-22 08:30:00|backfill|NULL|NULL|unavailable|no answer|NULL"}},
+		{context.Background(), "quotas", []string{"scope", "database_names", "quota_limit", "window_seconds", "used", "available", "kept_for_actions", "kept_for_people", "kept_for_refresh", "parked_until", "reason"}, []string{
+			"google_ads/token|ads|100|86400|40|60|5|20|0|NULL|NULL", "google_ads/token/account/1|ads|NULL|NULL|3|NULL|NULL|NULL|NULL|2026-11-22 09:30:00|RESOURCE_EXHAUSTED"}},
+		{everything, "quotas", []string{"scope", "database_names"}, []string{"google_ads/token|ads, closed", "google_ads/token/account/1|ads, closed", "closed/token|closed"}},
 		{context.Background(), "jobs", []string{"job_id", "state", "cells", "cells_done"}, []string{"J2|running|9|4"}},
 		{everything, "jobs", []string{"job_id"}, []string{"J3", "J2", "J1"}},
 		{context.Background(), "queries", []string{"id", "statement"}, []string{"Q2|SELECT 1"}},
