@@ -39,9 +39,11 @@ const (
 
 // Order is what CALL argo.backfill, argo.refresh and argo.compact ask for.
 type Order struct {
-	Table    string     // "connection.table", or "table" of Database
-	Database string     // current database of the session
-	From, To tables.Day // "": where the table begins, today
+	Table    string // "connection.table", or "table" of Database
+	Database string // current database of the session
+	// From and To: "" is where the table begins, of a refresh the first day that
+	// is not settled; and today. A table without days has neither.
+	From, To tables.Day
 	// Options is a JSON object, "" for none: "accounts" (a list of ids; default
 	// all), "columns" (default: backfill all that go together, refresh those that
 	// are cached), "any_columns" (backfill: a day that is cached with whatever
@@ -344,7 +346,13 @@ func (w *Worker) order(ctx context.Context, kind string, o Order, wait time.Dura
 	if len(options.Accounts) == 1 {
 		j.Account = options.Accounts[0]
 	}
+	if t.Day == "" && (o.From != "" || o.To != "") {
+		return Job{}, fault.New(fault.Invalid, "the table %s.%s has no days", source, name).WithHint("leave them out: %s.%s is read as a whole", source, name)
+	}
 	if t.Day != "" && kind != KindCompact {
+		if kind == KindRefresh && o.From == "" {
+			o.From = tables.DayOf(now.Add(-12 * time.Hour)).Add(1 - max(1, Settled(t)))
+		}
 		// Somewhere it is tomorrow already.
 		j.Days = tables.Days{From: max(o.From, t.Since), To: tables.DayOf(now.Add(14 * time.Hour))}
 		if o.To != "" {

@@ -143,6 +143,9 @@ func TestBackfill(t *testing.T) {
 func TestOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := hire(t, weekly, nil)
+		plain := o.source.table()
+		plain.Name, plain.Day, plain.Since = "entity", "", ""
+		entity := o.worker.Serve("ads", o.cache.Wrap("ads", plain))
 		ctx := context.Background()
 		for _, c := range []struct {
 			order cache.Order
@@ -154,6 +157,7 @@ func TestOrders(t *testing.T) {
 			{cache.Order{Table: "ads.perf", May: func(string) bool { return false }}, fault.NotFound, "no table"},
 			{cache.Order{Table: "ads.perf", From: "yesterday"}, fault.Invalid, "not a day"},
 			{cache.Order{Table: "ads.perf", From: "2026-11-10", To: "2026-11-01"}, fault.Invalid, "no days"},
+			{cache.Order{Table: "ads.entity", From: "2026-11-10"}, fault.Invalid, "has no days"},
 			{cache.Order{Table: "ads.perf", Options: `{"acounts": []}`}, fault.Invalid, `unknown field "acounts"`},
 			{cache.Order{Table: "ads.perf", Options: `[]`}, fault.Invalid, "cannot be read"},
 			{cache.Order{Table: "ads.perf", Options: `{} {}`}, fault.Invalid, "stands after"},
@@ -173,6 +177,15 @@ func TestOrders(t *testing.T) {
 		}
 		if _, err := o.worker.Backfill(ctx, cache.Order{Table: "perf", Database: "ads", From: "2026-11-21"}); err != nil {
 			t.Error(err)
+		}
+		j, err = o.worker.Refresh(ctx, cache.Order{Table: "ads." + entity.Name, Options: `{"accounts": ["1"]}`})
+		if err != nil || j.State != cache.Done || j.Cells != 1 || !j.Days.IsZero() {
+			t.Errorf("%+v %v", j, err)
+		}
+		// Without days a refresh is of those that may still be restated.
+		j, err = o.worker.Refresh(ctx, cache.Order{Table: "ads.perf", Options: `{"accounts": ["1"], "wait": "0s"}`})
+		if err != nil || j.Days.From != "2026-11-18" {
+			t.Errorf("%+v %v", j, err)
 		}
 		j, err = o.worker.Backfill(ctx, o.order("11-01", "11-02", `{"accounts": ["9"], "wait": "1m"}`))
 		if !fault.Is(err, fault.NotFound) || j.State != cache.Failed || !strings.Contains(j.Error, `no account "9"`) {

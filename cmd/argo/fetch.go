@@ -216,7 +216,7 @@ func advance(bar *progressbar.ProgressBar, p progress) {
 	}
 	switch {
 	case p.problem != "":
-		bar.Describe(p.problem)
+		bar.Describe(clip(p.problem, max(20, terminalWidth(os.Stderr)-50)))
 	case p.state == cache.Running:
 		bar.Describe(fmt.Sprintf("%s, %s", p.table, plural(int(p.calls), "call")))
 	}
@@ -224,6 +224,14 @@ func advance(bar *progressbar.ProgressBar, p progress) {
 		bar.ChangeMax64(p.cells)
 	}
 	_ = bar.Set64(p.done)
+}
+
+// clip cuts a text to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }
 
 func wipe(bar *progressbar.ProgressBar) {

@@ -25,7 +25,7 @@ func Jobs(w Worker) []Procedure {
 		Doc: `JSON: {"accounts": ["1000000101"], "columns": ["cost"], "wait": "30s", "reason": "…"}`}
 	days := []automation.Param{
 		table,
-		{Name: "from_day", Type: tables.DateType, Doc: "first day; NULL: where the table begins"},
+		{Name: "from_day", Type: tables.DateType, Doc: "first day; NULL: where the table begins, of a refresh the first day that is not settled"},
 		{Name: "to_day", Type: tables.DateType, Doc: "last day; NULL: today"},
 		options,
 	}
