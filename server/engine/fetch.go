@@ -220,7 +220,11 @@ func (f *fetching) ask(ctx context.Context, sh *sheet) ([]portion, error) {
 			if err := f.one(ctx, sh, sh.asks[i].scan, &got[i]); err != nil {
 				return nil, err
 			}
-			if have += got[i].size(); have >= sh.limit {
+			n, err := f.e.size(ctx, &got[i])
+			if err != nil {
+				return nil, err
+			}
+			if have += n; have >= sh.limit {
 				break
 			}
 		}
@@ -233,13 +237,35 @@ func (f *fetching) ask(ctx context.Context, sh *sheet) ([]portion, error) {
 	return got, group.Wait()
 }
 
-// size is how many rows there are at least.
-func (p *portion) size() int64 {
+// size is how many rows there are. Those of a file of which only some days
+// count have to be counted.
+func (e *Engine) size(ctx context.Context, p *portion) (int64, error) {
 	n := int64(len(p.rows))
+	var parts []tables.File
 	for _, file := range p.files {
-		n += max(file.Rows, 0)
+		if file.Rows < 0 {
+			parts = append(parts, file)
+		} else {
+			n += file.Rows
+		}
 	}
-	return n
+	if len(parts) == 0 {
+		return n, nil
+	}
+	number := algebra.Type{Kind: algebra.Int, NotNull: true}
+	leaf := &algebra.Scan{}
+	count := &algebra.Aggregate{In: leaf, AggCols: []algebra.Column{{ID: 1, Name: "n", Type: number}}, Aggs: []algebra.Agg{{Func: "count", Type: number}}}
+	rows, err := e.o.Columnar.Query(ctx, &algebra.Statement{Root: count, Output: count.AggCols}, map[algebra.Rel]columnar.Input{leaf: {Files: parts}})
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	row, err := rows.Next(ctx)
+	if err != nil {
+		return 0, err
+	}
+	counted, _ := row[0].(int64)
+	return n + counted, nil
 }
 
 // one runs one ask. What is wrong with one account alone is kept; any other

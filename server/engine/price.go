@@ -192,10 +192,9 @@ func (e *Engine) rowsOf(ctx context.Context, t *tables.Table, s tables.Scan) (in
 		return 0, err
 	}
 	if release != nil {
-		release()
+		defer release()
 	}
-	got := portion{files: files}
-	return got.size(), nil
+	return e.size(ctx, &portion{files: files})
 }
 
 // lanes is how many fetches of a source run side by side.

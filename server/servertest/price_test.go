@@ -112,7 +112,7 @@ func TestPredictedCalls(t *testing.T) {
 		}
 	}
 	const statements = 100
-	var exact, total, repeated int
+	var right, exact, total, repeated int
 	for i := range statements {
 		text := fmt.Sprintf("/* %d */ %s", i, a.statement())
 		if a.IntN(4) == 0 {
@@ -145,13 +145,19 @@ func TestPredictedCalls(t *testing.T) {
 		sent := s.Calls.Take()
 		again := len(sent) - len(slices.Compact(slices.Clone(sent))) // what the vendor put off was sent once more
 		repeated += again
-		if made, _ := strconv.Atoi(n); last[7] == "1" && last[6] != n && last[6] != strconv.Itoa(made-again) {
+		made, _ := strconv.Atoi(n)
+		switch {
+		case last[6] == n || last[6] == strconv.Itoa(made-again):
+			right++
+		case last[7] == "1":
 			t.Errorf("%s\ntakes %s calls, predicted were %s:\n%v\n%s", text, n, last[6], offer, strings.Join(sent, "\n"))
+		default:
+			t.Logf("%s takes %s calls, about %s were predicted", text, n, last[6])
 		}
 	}
-	t.Logf("%d of %d predictions are exact; %d statements made calls; %d were put off and sent again", exact, statements, total, repeated)
-	if exact < statements*9/10 || total < statements/4 {
-		t.Errorf("%d of %d predictions are exact; %d statements made calls", exact, statements, total)
+	t.Logf("of %d predictions %d are right, %d were said to be exact; %d statements made calls; %d were put off and sent again", statements, right, exact, total, repeated)
+	if right < statements*95/100 || exact < statements*7/10 || total < statements/4 {
+		t.Errorf("of %d predictions %d are right, %d were said to be exact; %d statements made calls", statements, right, exact, total)
 	}
 }
 
