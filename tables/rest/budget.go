@@ -291,7 +291,10 @@ func (b *budget) available(p int, t time.Time) int {
 			return limit
 		}
 		n := level[common]
-		if p != common {
+		switch {
+		case p == acting:
+			n = all
+		case p != common:
 			n += level[p]
 		}
 		return int(math.Floor(n + 1e-6))
@@ -300,13 +303,25 @@ func (b *budget) available(p int, t time.Time) int {
 	for _, at := range b.points(t) {
 		left := float64(limit - at.used)
 		for q := range shares {
-			if q != p {
+			if q != p && p != acting {
 				left -= b.claim(q, at, t)
 			}
 		}
 		free = min(free, left)
 	}
 	return int(math.Floor(free + 1e-6))
+}
+
+// kept are the units that only a purpose may take now, and an action.
+func (b *budget) kept(q int, now time.Time) int {
+	if b.Level != nil {
+		return int(math.Floor(b.Level[q] + 1e-6))
+	}
+	most := 0.0
+	for _, at := range b.points(now) {
+		most = max(most, b.claim(q, at, now))
+	}
+	return int(math.Round(most))
 }
 
 // point is a moment at which a window may end: a window must hold what it holds
@@ -471,7 +486,7 @@ func (b *budget) take(f flight) {
 }
 
 // draw takes from a bucket: first what the purpose owns, then what nobody owns,
-// then, from one that is full, what the others own.
+// then, for an action or from one that is full, what the others own.
 func (b *budget) draw(p, units int) {
 	left := float64(units)
 	for _, q := range []int{p, common, refreshing, asking, acting} {
@@ -600,9 +615,8 @@ func Budgets(states map[string][]byte, now time.Time) []Budget {
 		}
 		if x.Limit > 0 {
 			x.Available = max(0, x.Limit-x.Used)
-			open := b.available(backfilling, now)
 			for q := range shares {
-				if n := min(b.available(q, now), x.Available) - max(0, open); n > 0 {
+				if n := min(b.kept(q, now), x.Available); n > 0 {
 					x.Reserved[tables.Purposes[q]] = n
 				}
 			}

@@ -18,15 +18,16 @@ import (
 //
 // A share of every budget is kept for each purpose (tables.PurposeOf):
 //
-//	action   5 %   and 0.7 % that is always there
-//	people  40 %   and 2.8 % that is always there
+//	action   5 %
+//	people  40 %
 //	refresh 15 %
 //
-// The rest is for whoever comes first, background work included. A share is of
-// time too: of a window, only what the purpose could still need at its even rate
-// is kept, so that what it did not need flows to the others, and a backlog uses
-// at least 95 % of the limit. A budget so small that a share rounds to nothing
-// keeps nothing for it.
+// The rest is for whoever comes first, background work included; an action,
+// which is rare and cannot wait, may take what is kept for others too. A share
+// comes evenly over a window: what its purpose did not need while it passed
+// flows to the others, but for the standing part of it, 3.5 % of the limit in
+// all; a backlog uses at least 95 %. A budget so small that a share rounds to
+// nothing keeps nothing for it.
 //
 // What has been sent counts from then until its reply and from its reply on, as
 // if it had reached the source at the worst moment between: however long
