@@ -141,7 +141,14 @@ func FuzzAsOf(f *testing.F) {
 			}
 			one := setup(t, options)
 			all := []*fixture{one, one.other(options)}
-			one.before = func(context.Context, tables.Scan) { pass(time.Duration(r.IntN(3000)) * time.Millisecond) }
+			var mu sync.Mutex
+			slow := rand.New(rand.NewPCG(seed, 11))
+			one.before = func(context.Context, tables.Scan) {
+				mu.Lock()
+				d := time.Duration(slow.IntN(3000)) * time.Millisecond
+				mu.Unlock()
+				pass(d)
+			}
 			type extract struct {
 				scan tables.Scan
 				rows []string

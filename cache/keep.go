@@ -79,7 +79,7 @@ func (c *Cache) tidy() {
 	}
 	c.tidying, c.tidied = true, now
 	c.wg.Go(func() {
-		if err := c.removeOrphans(context.Background()); err != nil {
+		if err := c.removeOrphans(context.Background(), now); err != nil {
 			c.o.Log.Warn("files that are not needed stay until the next sweep", "err", err)
 		}
 		c.mu.Lock()
@@ -88,8 +88,7 @@ func (c *Cache) tidy() {
 	})
 }
 
-func (c *Cache) removeOrphans(ctx context.Context) error {
-	now := c.now()
+func (c *Cache) removeOrphans(ctx context.Context, now time.Time) error {
 	var places, unsure []string
 	c.mu.Lock()
 	for place, o := range c.orphans {
@@ -223,7 +222,7 @@ func (c *Cache) Sweep(ctx context.Context) error {
 	if strays+gone > 0 {
 		c.o.Log.InfoContext(ctx, "the cache was mended", "files_without_segment", strays, "segments_without_file", gone)
 	}
-	if err := c.removeOrphans(ctx); err != nil {
+	if err := c.removeOrphans(ctx, now); err != nil {
 		return err
 	}
 	return c.shrink(ctx, true)
