@@ -247,10 +247,9 @@ func (a *archive) knows(history []cache.Segment, at time.Time, day tables.Day, c
 }
 
 // asOf compares what the cache answers as of a moment.
-func (a *archive) asOf(when string, at time.Time, columns []string) {
+func (a *archive) asOf(when string, at time.Time, days tables.Days, columns []string) {
 	a.Helper()
-	to := tables.DayOf(a.now)
-	q := tables.Scan{Table: "perf", Account: "1", Days: tables.Days{From: to.Add(-200), To: to}, Columns: append([]string{"_fetched_at"}, columns...), AsOf: at}
+	q := tables.Scan{Table: "perf", Account: "1", Days: days, Columns: append([]string{"_fetched_at"}, columns...), AsOf: at}
 	files, release, err := a.wrapped.Files(context.Background(), q)
 	if fault.Is(err, fault.Gap) {
 		files, release, err = nil, func() {}, nil
@@ -313,13 +312,19 @@ func (a *archive) check(when string) {
 	}
 	for _, at := range moments {
 		for _, columns := range [][]string{{"cost"}, {"clicks"}, {"sales"}, {"cost", "clicks"}, {"cost", "clicks", "sales"}} {
-			a.asOf(when, at, columns)
+			to := tables.DayOf(a.now)
+			a.asOf(when, at, tables.Days{From: to.Add(-200), To: to}, columns)
 			for day := tables.DayOf(a.now).Add(-200); day <= tables.DayOf(a.now); day = day.Add(1) {
 				if got, want := a.knows(history, at, day, columns), a.knew(at, day, columns); got != want {
 					a.Fatalf("%s: %s %q as of %s is %s, not %s", when, day, columns, at, got, want)
 				}
 			}
 		}
+	}
+	// What is known now of a single day is planned on whole segments.
+	for range 20 {
+		day := tables.DayOf(a.now).Add(-a.r.IntN(150))
+		a.asOf(when, a.now, tables.Days{From: day, To: day}, [][]string{{"cost"}, {"clicks"}}[a.r.IntN(2)])
 	}
 	files, err := a.store.List(ctx)
 	if err != nil {
@@ -410,7 +415,7 @@ func (a *archive) mend() {
 // and wherever a process died meanwhile, every answer, now and as of any
 // moment, is that of the model.
 func FuzzCompact(f *testing.F) {
-	for s := range uint64(20) {
+	for s := range uint64(16) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

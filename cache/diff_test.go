@@ -121,3 +121,29 @@ func TestOrderInBoundedMemory(t *testing.T) {
 		}
 	}
 }
+
+// What is older is so by the day: a compacted segment is as new as its newest
+// part and older than what read another of its days since.
+func TestOlderByTheDay(t *testing.T) {
+	day := func(from, to tables.Day) tables.Days {
+		return tables.Days{From: "2026-09-" + from, To: "2026-09-" + to}
+	}
+	at := func(h int) time.Time { return epoch0.Add(time.Duration(h) * time.Hour) }
+	compacted := Segment{ID: "c", Span: Span{Days: day("01", "10")}, FetchedAt: at(9), Parts: []Part{{Days: day("01", "05"), FetchedAt: at(1)}, {Days: day("06", "10"), FetchedAt: at(9)}}}
+	early := Segment{ID: "a", Span: Span{Days: day("04", "05")}, FetchedAt: at(0)}
+	since := Segment{ID: "b", Span: Span{Days: day("03", "03")}, FetchedAt: at(5)}
+	before := Segment{ID: "d", Span: Span{Days: day("08", "09")}, FetchedAt: at(5)}
+	have := []Segment{compacted, early, since, before}
+	for _, c := range []struct {
+		of   Segment
+		want string
+	}{{early, ""}, {since, "cad"}, {before, ""}, {compacted, "ad"}} {
+		got := ""
+		for _, s := range older(have, []Segment{c.of}) {
+			got += s.ID
+		}
+		if got != c.want {
+			t.Errorf("older than %s are %q, not %q", c.of.ID, got, c.want)
+		}
+	}
+}

@@ -257,6 +257,7 @@ type stage struct {
 	maxBytes  int64
 	lossy     bool // cells may be read again although they are settled
 	pure      bool // nothing happens that could make it so
+	torn      bool // files vanish
 	mu        sync.Mutex
 	processes [2]*process
 	forgotten map[string]time.Time // by account: when the last Forget had ended
@@ -296,8 +297,10 @@ func (s *stage) read(files []tables.File, columns []string) (rows []tables.Row, 
 	for _, f := range files {
 		got, err := s.store.Rows(f.Path, append([]string{"date", "id"}, columns...))
 		if err != nil {
-			s.Errorf("a file that is being read: %v", err)
-			return nil, ""
+			if !s.torn {
+				s.Errorf("a file that is being read: %v", err)
+			}
+			return nil, "torn"
 		}
 		for _, row := range got {
 			if f.Day != "" && !f.Days.Contains(row[0].(tables.Day)) {
@@ -335,7 +338,10 @@ func (s *stage) ask(p *process, q tables.Scan) {
 	}
 	defer release()
 	<-time.After(time.Duration(s.n(60)) * time.Second) // it is read for a while
-	rows, _ := s.read(files, q.Columns)
+	rows, text := s.read(files, q.Columns)
+	if text == "torn" {
+		return // the engine begins anew
+	}
 	stale := slices.ContainsFunc(trace.Warnings(), func(w error) bool { return fault.Is(w, fault.Stale) })
 	if stale {
 		s.mu.Lock()
@@ -421,7 +427,7 @@ func (s *stage) then(p *process, q tables.Scan, at time.Time) (string, bool) {
 	if fault.Is(err, fault.Gap) {
 		return "", true
 	}
-	if s.maxBytes > 0 && fault.Is(err, fault.NotFound) { // given up for its space
+	if (s.maxBytes > 0 || s.torn) && fault.Is(err, fault.NotFound) { // given up for its space
 		return "", false
 	}
 	if err != nil {
@@ -432,7 +438,7 @@ func (s *stage) then(p *process, q tables.Scan, at time.Time) (string, bool) {
 	}
 	defer release()
 	_, text := s.read(files, q.Columns)
-	return text, true
+	return text, text != "torn"
 }
 
 func (s *stage) query() tables.Scan {
@@ -465,8 +471,14 @@ func (s *stage) act() {
 			s.extracts = append(s.extracts, extract{at: at, scan: q, rows: rows})
 			s.mu.Unlock()
 		}
-	case n < 35:
+	case n == 33:
 		s.again(p, s.n(1000))
+	case n == 34:
+		if files, err := s.store.List(context.Background()); s.torn && err == nil && len(files) > 0 {
+			if err := s.store.Remove(context.Background(), files[s.n(len(files))]); err != nil {
+				s.Error(err)
+			}
+		}
 	case n == 35:
 		account := []string{"1", "2"}[s.n(2)]
 		s.world.mu.Lock()
@@ -535,7 +547,7 @@ func FuzzTruth(f *testing.F) {
 			case 1:
 				s.pure = true
 			case 2:
-				s.maxBytes, s.lossy = 20_000, true
+				s.maxBytes, s.torn, s.lossy = 20_000, seed%2 == 0, true
 			}
 			s.start(0)
 			s.start(1)
