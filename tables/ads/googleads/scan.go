@@ -272,6 +272,7 @@ func (c *Client) accountsTable() tables.Table {
 	t := tables.Table{
 		Name: "accounts", Doc: "Accounts that the connection reaches, managers included, all levels", Key: []string{"id"}, Fresh: freshEntity,
 		Calls: func(tables.Scan) (int, bool) { return c.treeCalls() },
+		Units: func(tables.Scan) map[string]int { return rest.Units(c.limits("")) },
 	}
 	for _, f := range fields {
 		t.Columns = append(t.Columns, f.Column)

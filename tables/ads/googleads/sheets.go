@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"argo/tables"
+	"argo/tables/rest"
 )
 
 // sheet is a table: its fields and the query behind them.
@@ -293,6 +294,7 @@ func (s sheet) table(c *Client, since tables.Day) tables.Table {
 	t := tables.Table{
 		Name: s.name, Doc: s.doc, Key: s.key, Account: "customer_id", Accounts: c.Accounts, Roster: c.roster, Fresh: freshEntity,
 		Scan: c.scanner(s), Calls: s.calls(c),
+		Units: func(scan tables.Scan) map[string]int { return rest.Units(c.limits(scan.Account)) },
 	}
 	for _, f := range s.fields {
 		t.Columns = append(t.Columns, f.Column)

@@ -228,6 +228,9 @@ func (c *client) tables(since tables.Day) []tables.Table {
 		t := tables.Table{
 			Name: s.name, Doc: s.doc + ". " + restated, Key: s.key, Account: "app_id", Day: "date", Since: since, MaxDays: maxDays, Whole: true,
 			Fresh: freshLifetime, Groups: map[string]tables.Freshness{lifetime: freshLifetime}, Calls: c.calls(s),
+			Units: func(scan tables.Scan) map[string]int {
+				return rest.Units(c.limits(key{scan.Account, s.report, scan.Days}))
+			},
 			Clock:    "day of the install in the app's time zone; figures are lifetime values of these installs",
 			Accounts: func(context.Context) ([]tables.Account, error) { return slices.Clone(c.accounts), nil },
 			Scan: func(ctx context.Context, scan tables.Scan) iter.Seq2[tables.Row, error] {
