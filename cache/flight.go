@@ -226,24 +226,38 @@ func (c *Cache) land(f *flight, s Segment, instead []string, err error) {
 
 // fetch reads the span from the source into a file of the store, with the
 // control totals that the source gives. Rows that do not add up to them are
-// fetched once more at once: most such reports were not complete yet.
+// fetched once more at once: most such reports were not complete yet. Where that
+// fails the first ones stand.
 func (c *Cache) fetch(f *flight, s Segment) (Segment, error) {
-	for try := 0; ; try++ {
-		began := c.o.Now()
-		var err error
-		s.Rows, s.Bytes, s.Checks, err = c.attempt(f, s.place())
-		if err != nil {
-			return s, err
-		}
+	s, err := c.measured(f, s)
+	if err != nil || !broken(s.Checks) {
+		return s, err
+	}
+	second := s
+	if second.Place, err = newID(c.now()); err == nil {
+		second, err = c.measured(f, second)
+	}
+	switch {
+	case err == nil:
+		c.discard(s)
+		return second, nil
+	case f.ctx.Err() != nil:
+		c.discard(s)
+		return s, err
+	}
+	c.o.Log.WarnContext(f.ctx, "rows that do not add up were not read again", "table", s.Table, "account", s.Account, "err", err)
+	return s, nil
+}
+
+// measured makes an attempt and notes what it cost.
+func (c *Cache) measured(f *flight, s Segment) (Segment, error) {
+	began := c.o.Now()
+	var err error
+	if s.Rows, s.Bytes, s.Checks, err = c.attempt(f, s.place()); err == nil {
 		c.meter.Add(context.WithoutCancel(f.ctx), s.Source, s.Table, Fetched{Cells: count(s.Days), Rows: s.Rows, Bytes: s.Bytes,
 			Columns: len(s.Columns), Elapsed: c.o.Now().Sub(began)})
-		if !broken(s.Checks) || try > 0 {
-			return s, nil
-		}
-		if err := c.o.Store.Remove(f.ctx, s.place()); err != nil {
-			return s, fmt.Errorf("fetch %s again: %w", s.Table, err)
-		}
 	}
+	return s, err
 }
 
 // attempt asks for the account, the days and the columns, and narrows by nothing
