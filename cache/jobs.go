@@ -125,7 +125,7 @@ const (
 	lease = 30 * time.Second
 	beat  = 10 * time.Second
 	// look is how often the jobs that other processes have queued are looked for.
-	look = 2 * time.Second
+	look = 5 * time.Second
 	// abreast is how many accounts of one job are fetched at once; the cache has
 	// its own bound for a source.
 	abreast = 4
@@ -446,7 +446,7 @@ func (w *Worker) nudge() {
 func (w *Worker) Run(ctx context.Context) {
 	w.habits.recall(ctx, w)
 	// What another process has queued is looked for by the wall clock: a
-	// simulated one is not held up by somebody who looks every two seconds.
+	// simulated one is not held up by somebody who looks every few seconds.
 	looks := time.NewTicker(look)
 	defer looks.Stop()
 	for ctx.Err() == nil {

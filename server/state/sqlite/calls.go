@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,7 @@ const (
 type CallLog struct {
 	db   *DB
 	keep int64
+	most int // that wait
 
 	mu      sync.Mutex
 	waiting []tables.Call
@@ -45,7 +48,7 @@ func (l *CallLog) Record(c tables.Call) {
 	if l.closed {
 		return
 	}
-	if len(l.waiting) >= unwritten {
+	if len(l.waiting) >= l.most {
 		l.waiting = l.waiting[1:]
 		l.lost++
 	}
@@ -74,11 +77,16 @@ func (l *CallLog) flush(ctx context.Context) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
-	batch := l.waiting
-	l.waiting = nil
+	batch, lost := l.waiting, l.lost
+	l.waiting, l.lost = nil, 0
 	l.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
+	}
+	rows := batch
+	if lost > 0 {
+		rows = slices.Insert(slices.Clone(batch), 0, tables.Call{At: batch[0].At, Connection: batch[0].Connection, Outcome: "lost",
+			Message: fmt.Sprintf("%d calls before this one were not recorded: the state file could not be written", lost)})
 	}
 	err := l.db.write(ctx, l.db.relaxed, func(tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO calls (at, connection, tbl, account, day_from, day_to, purpose, method, endpoint, scopes,
@@ -88,7 +96,7 @@ func (l *CallLog) flush(ctx context.Context) error {
 		}
 		defer insert.Close()
 		var n int64
-		for _, c := range batch {
+		for _, c := range rows {
 			r, err := insert.ExecContext(ctx, micros(c.At), c.Connection, c.Table, c.Account, string(c.Days.From), string(c.Days.To), string(c.Purpose),
 				c.Method, c.Endpoint, strings.Join(c.Scopes, "\n"), c.Units, c.Attempt, c.Status, c.Outcome, c.Message, c.Rows, c.Bytes,
 				c.Elapsed.Microseconds(), c.Statement)
@@ -104,8 +112,8 @@ func (l *CallLog) flush(ctx context.Context) error {
 	})
 	if err != nil {
 		l.mu.Lock()
-		l.waiting = append(batch, l.waiting...)
-		if over := len(l.waiting) - unwritten; over > 0 {
+		l.waiting, l.lost = append(batch, l.waiting...), l.lost+lost
+		if over := len(l.waiting) - l.most; over > 0 {
 			l.waiting = l.waiting[over:]
 			l.lost += int64(over)
 		}

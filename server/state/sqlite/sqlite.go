@@ -108,7 +108,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 			return nil, errors.Join(db.fault(err), db.Close())
 		}
 	}
-	db.calls = &CallLog{db: db, keep: calls, stop: make(chan struct{})}
+	db.calls = &CallLog{db: db, keep: calls, most: unwritten, stop: make(chan struct{})}
 	return db, nil
 }
 
