@@ -229,7 +229,7 @@ func (w *Worker) Serve(source string, t tables.Table) tables.Table {
 	t.Files = func(ctx context.Context, s tables.Scan) ([]tables.File, func(), error) {
 		list, release, err := files(ctx, s)
 		if err == nil && !w.o.NoWarming {
-			if zone, err := zoneOf(ctx, t, s.Account); err == nil { // it is remembered: files has asked for it
+			if zone, err := w.zone(ctx, source, t, s.Account); err == nil { // it is remembered: files has asked for it
 				w.habits.asked(ctx, source, s, w.o.Cache.o.Now().In(zone))
 			}
 		}

@@ -207,21 +207,13 @@ func (w *Worker) accounts(ctx context.Context, t tables.Table, named []string) (
 	return out, nil
 }
 
-// zoneOf is the calendar of an account of a table that Cache.Wrap has given.
-func zoneOf(ctx context.Context, t tables.Table, account string) (*time.Location, error) {
-	if t.Account == "" || t.Accounts == nil {
+// zone is the calendar of an account.
+func (w *Worker) zone(ctx context.Context, source string, t tables.Table, account string) (*time.Location, error) {
+	raw, ok := w.o.Cache.shelf.get(source, t.Name)
+	if !ok {
 		return time.UTC, nil
 	}
-	list, err := t.Accounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range list {
-		if a.ID == account {
-			return a.Location(), nil
-		}
-	}
-	return time.UTC, nil
+	return w.o.Cache.calendar(ctx, source, raw, account)
 }
 
 // piece fetches what its cells lack.
@@ -234,7 +226,7 @@ func (w *Worker) piece(ctx context.Context, r *running, t tables.Table, o orderO
 	if err != nil {
 		return err
 	}
-	zone, err := zoneOf(ctx, t, p.account)
+	zone, err := w.zone(ctx, j.Source, t, p.account)
 	if err != nil {
 		return err
 	}

@@ -231,7 +231,7 @@ func (w *Worker) queueWarm(ctx context.Context, name string, at time.Time, expec
 	j := Job{Kind: KindWarm, Source: source, Table: table, State: Queued, By: "argo", CreatedAt: now, UpdatedAt: now}
 	var asks []ask
 	for _, one := range expected {
-		zone, err := zoneOf(ctx, t, one.Account)
+		zone, err := w.zone(ctx, source, t, one.Account)
 		var a ask
 		expires := false
 		if err == nil {
