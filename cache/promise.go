@@ -57,6 +57,20 @@ func (p promise) due(s Segment, day tables.Day) bool {
 	return !forever && age < keep && age >= keep/4*3 && float64(age) >= float64(keep)*(0.75+0.25*draw(s.ID))
 }
 
+// worth says what reading a cell along with others is worth that is good.
+func (p promise) worth(s Segment, day tables.Day) int {
+	at, keep, forever := p.keep(s, day)
+	switch age := p.now.Sub(at); {
+	case forever || day != "" && tables.DayOf(at).Sub(day) >= p.settled:
+		return closed
+	case p.due(s, day):
+		return due
+	case age >= keep/2:
+		return ripe
+	}
+	return fresh
+}
+
 // again says that a cell that is good may be read along with others to save a
 // call: it may still be restated, and was not read just now.
 func (p promise) again(s Segment, day tables.Day) bool {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"argo/tables"
@@ -110,14 +111,25 @@ func (s *survey) depart(w *wish, rest []tables.Days, held []string, ways []under
 	}
 	ranges, why := Bridge(rest, len(columns), w.t.MaxDays, costs, func(day tables.Day) bool { return answered(day, w.again) })
 	s.because(why)
-	along := 0
+	along, fits := 0, func(n int) bool {
+		fit := costs.fit()
+		return costs.Known() && millis(costs.cellTime(fit, int64(n), len(columns))) < max(millis(fit[0]), callWorth)
+	}
 	for i := range ranges {
-		along += takeAlong(&ranges[i], w.t.MaxDays, len(columns), costs, func(day tables.Day) bool {
-			return answered(day, w.due) && !slices.ContainsFunc(ranges, func(d tables.Days) bool { return d.Contains(day) })
+		along += takeAlong(&ranges[i], w.t.MaxDays, fits, func(day tables.Day) (worth int) {
+			if slices.ContainsFunc(ranges, func(d tables.Days) bool { return d.Contains(day) }) {
+				return closed
+			}
+			for _, u := range s.use {
+				if u.Days.Contains(day) && !slices.ContainsFunc(ways, func(o underway) bool { return o.Days.Contains(day) }) {
+					return w.worth(u.Segment, day)
+				}
+			}
+			return closed
 		})
 	}
 	if along > 0 {
-		s.because(fmt.Sprintf("%s about to expire renewed by the same calls", many(along, "day")))
+		s.because(fmt.Sprintf("%s that would expire sooner or later renewed by the same calls", many(along, "day")))
 	}
 	for _, d := range ranges {
 		for _, chunk := range d.Chunks(w.t.MaxDays) {
@@ -128,26 +140,42 @@ func (s *survey) depart(w *wish, rest []tables.Days, held []string, ways []under
 	}
 }
 
-// takeAlong makes a range longer by the days next to it that are due, as far as
-// that takes no further call: what would be renewed in a minute by a call of
-// its own comes with this one.
-func takeAlong(d *tables.Days, maxDays, columns int, costs Costs, due func(tables.Day) bool) (n int) {
-	room := func() bool {
-		if maxDays > 0 {
-			return d.Len()%maxDays != 0
+// What reading a cell along with others is worth.
+const (
+	closed = iota // it is not read: settled, not asked for, under way, or not there
+	fresh         // it may be passed
+	ripe          // half of its promised age is over: with a call that is made anyway
+	due           // it would soon take a call of its own
+)
+
+// takeAlong makes a range longer by the days beside it that are worth it, as far
+// as that takes no further call and the cells fit into the time of one: up to
+// the last day that is due, or while the days are ripe. So days that were read
+// one by one come to be read together.
+func takeAlong(d *tables.Days, maxDays int, fits func(cells int) bool, worth func(tables.Day) int) (taken int) {
+	most := math.MaxInt
+	if maxDays > 0 {
+		most = (d.Len() + maxDays - 1) / maxDays * maxDays
+	}
+	for _, step := range []int{-1, 1} {
+		edge := &d.From
+		if step > 0 {
+			edge = &d.To
 		}
-		fit := costs.fit()
-		return costs.Known() && millis(costs.cellTime(fit, int64(n+1), columns)) < max(millis(fit[0]), callWorth)
+		reach := 0
+		for n := 1; d.Len()+n <= most && fits(taken+n); n++ {
+			is := worth(edge.Add(step * n))
+			if is == closed {
+				break
+			}
+			if is == due || is == ripe && reach == n-1 {
+				reach = n
+			}
+		}
+		*edge = edge.Add(step * reach)
+		taken += reach
 	}
-	for room() && due(d.From.Add(-1)) {
-		d.From = d.From.Add(-1)
-		n++
-	}
-	for room() && due(d.To.Add(1)) {
-		d.To = d.To.Add(1)
-		n++
-	}
-	return n
+	return taken
 }
 
 func (s *survey) because(why string) {
