@@ -155,7 +155,8 @@ type Ledger interface {
 	// Lease takes the target (source, account, target, field) for a run from
 	// now until it is released or until has come, and gives the owner that has
 	// it: the caller's own where it was free, over, or already the caller's
-	// (which prolongs it). One change in flight per target and field.
+	// (which prolongs it). One change in flight per target and field; a run, too,
+	// is leased to the process that works on it.
 	Lease(ctx context.Context, key, owner string, now, until time.Time) (holder string, err error)
 	Release(ctx context.Context, key, owner string) error
 }

@@ -241,6 +241,17 @@ func TestLedger(t *testing.T, open func(t *testing.T) func() automation.Ledger) 
 			t.Error(err)
 		}
 		lease("r3", 91*time.Second, time.Minute, "r3")
+		// At no time at all whoever had it has it, its time up or not; long after
+		// its end anybody may take it.
+		for _, c := range []struct {
+			owner string
+			now   time.Time
+			want  string
+		}{{"r4", time.Time{}, "r3"}, {"r4", start.Add(1000 * time.Hour), "r4"}, {"r3", time.Time{}, "r4"}} {
+			if got, err := l.Lease(ctx, "google_ads 1 c status", c.owner, c.now, start.Add(time.Minute)); err != nil || got != c.want {
+				t.Errorf("%s at %s: %q has it: %v", c.owner, c.now, got, err)
+			}
+		}
 	})
 	t.Run("several at once", func(t *testing.T) {
 		again := open(t)
