@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// accountsKeep is how long a list of accounts is taken as it is.
-	accountsKeep = time.Hour
+	// accountsKeep is how long a list of accounts is taken as it is, unless a
+	// refresh by hand asks for it.
+	accountsKeep = 4 * time.Hour
 	// accountsPause is how long a source that could not list its accounts is
 	// left alone, where there is an older list.
 	accountsPause = time.Minute
@@ -31,20 +32,15 @@ type roster struct {
 	// too.
 	failed error
 	retry  time.Time
+	old    bool // to be listed anew, however young it is; guarded by Cache.mu
 }
 
-// accounts gives the list of a source's accounts, an hour old at most. Where
+// accounts gives the list of a source's accounts, four hours old at most. Where
 // the source is down an older list serves, with a warning: what the cache
 // holds can still be read.
 func (c *Cache) accounts(ctx context.Context, source string, list func(context.Context) ([]tables.Account, error)) ([]tables.Account, error) {
 	name := c.roster(source)
-	c.mu.Lock()
-	r := c.rosters[name]
-	if r == nil {
-		r = &roster{turn: make(chan struct{}, 1)}
-		c.rosters[name] = r
-	}
-	c.mu.Unlock()
+	r := c.rosterOf(name)
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
@@ -52,7 +48,11 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 		return nil, context.Cause(ctx)
 	}
 
-	good := func() bool { return !r.at.IsZero() && c.o.Now().Sub(r.at) < accountsKeep }
+	good := func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return !r.at.IsZero() && !r.old && c.o.Now().Sub(r.at) < accountsKeep
+	}
 	var unread error
 	load := func() bool { // another process may have listed them
 		if good() {
@@ -81,7 +81,7 @@ func (c *Cache) accounts(ctx context.Context, source string, list func(context.C
 				return err
 			}
 			c.mu.Lock()
-			r.list, r.at, r.failed = fresh, c.now(), nil
+			r.list, r.at, r.failed, r.old = fresh, c.now(), nil, false
 			c.mu.Unlock()
 			if err := c.o.Index.SaveAccounts(ctx, name, fresh, r.at); err != nil && ctx.Err() == nil {
 				c.o.Log.WarnContext(ctx, "the accounts were not saved", "source", source, "err", err)
@@ -139,18 +139,16 @@ func (c *Cache) remembered(ctx context.Context, source string) (list []tables.Ac
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the accounts of %s: %w", source, err)
 	}
-	switch {
-	case at.IsZero():
+	if at.IsZero() {
 		list = nil
-	case c.o.Now().Sub(at) < accountsKeep:
-		return append([]tables.Account{}, list...), 0, nil
-	default:
+	} else {
 		list = append([]tables.Account{}, list...)
+		r := c.rosterOf(name)
 		c.mu.Lock()
-		r := c.rosters[name]
-		paused := r != nil && r.failed != nil && c.o.Now().Before(r.retry)
+		paused := r.failed != nil && c.o.Now().Before(r.retry)
+		good := !r.old && c.o.Now().Sub(at) < accountsKeep
 		c.mu.Unlock()
-		if paused {
+		if good || paused {
 			return list, 0, nil
 		}
 	}
@@ -162,6 +160,25 @@ func (c *Cache) remembered(ctx context.Context, source string) (list []tables.Ac
 		calls = 1
 	}
 	return list, calls, nil
+}
+
+func (c *Cache) rosterOf(name string) *roster {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.rosters[name]
+	if r == nil {
+		r = &roster{turn: make(chan struct{}, 1)}
+		c.rosters[name] = r
+	}
+	return r
+}
+
+// relist has the accounts of a source listed anew at the next occasion.
+func (c *Cache) relist(source string) {
+	r := c.rosterOf(c.roster(source))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.old = true
 }
 
 // Accounts gives the remembered accounts of a source and when they were

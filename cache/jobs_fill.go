@@ -35,6 +35,9 @@ const pieceTries = 50
 func (w *Worker) fill(ctx context.Context, r *running, t tables.Table, o orderOptions) error {
 	j := r.now()
 	ctx = tables.WithPurpose(ctx, tables.Backfilling)
+	if j.Kind == KindRefresh {
+		w.o.Cache.relist(j.Source)
+	}
 	var accounts []tables.Account
 	err := w.endure(ctx, r, func() (err error) {
 		accounts, err = w.accounts(r.urgent(ctx), t, o.Accounts)

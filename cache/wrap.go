@@ -160,7 +160,7 @@ func (c *Cache) Costs(ctx context.Context, source, table string) Costs {
 // the days that it answers (File.Days) where it holds more. A segment without
 // rows is left out, so the list may be empty. At the end of its columns are the
 // cache's own, OwnColumns. It answers AS OF, says what a scan would cost
-// (Estimate, without a call), and remembers its Accounts for an hour.
+// (Estimate, without a call), and remembers its Accounts for four hours.
 //
 // A cell answers for as long as the table promises for every group of the
 // columns that are asked for; before that time is over it is renewed in the

@@ -209,7 +209,7 @@ func TestAccounts(t *testing.T) {
 		}
 		wg.Wait()
 		list(3, "", 0)
-		pass(59 * time.Minute)
+		pass(3*time.Hour + 59*time.Minute)
 		list(3, "", 0)
 		pass(2 * time.Minute)
 		f.roster = func() error { return fault.New(fault.Throttled, "slow down") }
