@@ -347,13 +347,18 @@ func parts(from []Use) (out []Part) {
 
 // stoodFor says that every cell and column of a segment is in other ones that
 // read it later, or in a later copy. What has a break stands for nothing: it
-// is no candidate for the hive, and what is must not go for it.
+// is no candidate for the hive, and what is must not go for it; and so a copy
+// outside the hive does not stand for what is there.
 func stoodFor(old Segment, all []Segment) bool {
 	for day := range cells(old.Days) {
 		was := reading{old, partOf(old, day)}
 		if !slices.ContainsFunc(all, func(s Segment) bool {
+			if s.ID == old.ID || !holds(s.Days, day) || !superset(s.Columns, old.Columns) {
+				return false
+			}
 			is := reading{s, partOf(s, day)}
-			return s.ID != old.ID && holds(s.Days, day) && superset(s.Columns, old.Columns) && newestReading(is, was) > 0 && !broken(is.Part.Checks)
+			copied := is.Part.FetchedAt.Equal(was.Part.FetchedAt)
+			return newestReading(is, was) > 0 && !broken(is.Part.Checks) && (!copied || inHive(s) || !inHive(old))
 		}) {
 			return false
 		}
