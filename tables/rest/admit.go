@@ -93,6 +93,7 @@ func (c *Client) admit(ctx context.Context, r *Request) (*ticket, *fault.Error) 
 			c.line.sleep(w, no.keys, wake)
 			err := c.o.Sleep(nap, min(no.wait, 2*time.Minute))
 			woken := nap.Err() != nil
+			c.line.sleep(w, no.keys, nil)
 			wake()
 			if ctx.Err() != nil || err != nil && !woken {
 				return nil, c.canceled(ctx, r)
@@ -227,7 +228,8 @@ type waiter struct {
 	place   int
 	units   map[string]int
 	blocked []string // keys that refused it; nil: it has not been refused
-	wake    func()
+	wake    func()   // nil: it does not sleep
+	stirred bool     // while it did not: what it has learnt may be old
 }
 
 func (l *line) enter(w *waiter) {
@@ -253,10 +255,15 @@ func (l *line) leave(w *waiter) {
 	}
 }
 
+// sleep notes why a waiter sleeps and how it is woken; a nil wake says that it
+// does not any more.
 func (l *line) sleep(w *waiter, blocked []string, wake func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w.blocked, w.wake = blocked, wake
+	if wake != nil && w.stirred {
+		wake()
+	}
 }
 
 // stir wakes who waits for one of the keys.
@@ -266,18 +273,24 @@ func (l *line) stir(keys []string) {
 	l.rouse(l.all, keys)
 }
 
+// rouse wakes the first of each purpose; who is served wakes the next.
 func (l *line) rouse(some []*waiter, keys []string) {
+	var woken [backfilling + 1]bool
 	for _, w := range some {
-		if w.wake != nil && slices.ContainsFunc(w.blocked, func(k string) bool { return slices.Contains(keys, k) }) {
+		if w.wake == nil {
+			w.stirred = true
+		} else if !woken[w.place] && slices.ContainsFunc(w.blocked, func(k string) bool { return slices.Contains(keys, k) }) {
+			woken[w.place] = true
 			w.wake()
 		}
 	}
 }
 
-// before says what those ahead of w wait for: units by key and place.
+// before begins a try: it says what those ahead of w wait for, by key and place.
 func (l *line) before(w *waiter) map[string][backfilling + 1]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	w.stirred = false
 	out := map[string][backfilling + 1]int{}
 	for _, x := range l.all {
 		if x == w {
