@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>
 # Packages in which goroutines share state: tested again under the race detector.
 RACE := ./cache/... ./automation/... ./tables/rest/... ./tables/market/... ./tables/lake/... ./server/state/... ./server/columnar/...
 
-.PHONY: help build demo test race vet fmt fuzz clean
+.PHONY: help build demo test bench race vet fmt fuzz clean
 
 build:
 	CGO_ENABLED=1 $(GO) build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/argo ./cmd/argo
@@ -22,6 +22,11 @@ demo: build
 test: build
 	$(GO) test -tags $(TAGS) ./...
 	$(GO) test -tags $(TAGS) -race -short $(RACE)
+
+# What the cache promises, shown in simulated time: every program of argo bench.
+BENCH := freshness cover price restart faults
+bench: build
+	@set -e; for p in $(BENCH); do bin/argo bench $$p $(ARGS); done
 
 vet:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these files'; exit 1; }
@@ -36,6 +41,7 @@ fuzz:
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
+	@echo '  make bench  the programs that show what the cache promises'
 	@echo '  make vet    format check and go vet'
 	@echo '  make fuzz   every fuzz target for FUZZTIME (30s) each'
 

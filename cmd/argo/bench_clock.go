@@ -163,7 +163,7 @@ func (p *page) while(b *busy, f func() error) error {
 			continue
 		}
 		step := time.Duration(next-now) * time.Microsecond
-		if next != 0 && time.Since(quiet) > min(15*time.Millisecond+step/100, 600*time.Millisecond) {
+		if next != 0 && time.Since(quiet) > 30*time.Millisecond+step/40 {
 			p.Set(time.UnixMicro(next))
 			quiet = time.Now()
 		}

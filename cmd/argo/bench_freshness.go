@@ -38,7 +38,7 @@ func freshness(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		judges[g.name] = &judge{b: b, name: g.name, law: api.lawOf("performance"), accounts: accounts, known: map[cell]knownCell{}, good: map[cell]time.Time{}}
+		judges[g.name] = &judge{b: b, door: v.door, name: g.name, law: api.lawOf("performance"), accounts: accounts, known: map[cell]knownCell{}, good: map[cell]time.Time{}}
 	}
 	config, err := v.configure("argo", "data", "")
 	if err != nil {
@@ -54,7 +54,12 @@ func freshness(ctx context.Context, b *bench) error {
 	for ; asks < days*24; asks++ {
 		if asks > 0 { // what is done ahead of a regular question is done before it, and counts
 			v.page.Set(noon.Add(time.Duration(asks)*time.Hour - 85*time.Second))
-			v.settle(10 * time.Millisecond)
+			if err := n.app.worker.Work(ctx); err != nil {
+				return err
+			}
+			if err := v.settle(ctx, 5*time.Millisecond); err != nil {
+				return err
+			}
 			v.page.Set(noon.Add(time.Duration(asks) * time.Hour))
 		}
 		if asks%240 == 239 {
@@ -79,7 +84,9 @@ func freshness(ctx context.Context, b *bench) error {
 		for _, g := range grains {
 			judges[g.name].hear(now, from, byTable[g.name])
 		}
-		v.settle(10 * time.Millisecond)
+		if err := v.settle(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
 	}
 
 	b.section("the dashboard")
@@ -113,6 +120,7 @@ type cell struct {
 // judge holds the answers about one table against its law.
 type judge struct {
 	b        *bench
+	door     *vendorDoor
 	name     string
 	law      law
 	accounts []tables.Account
@@ -144,6 +152,17 @@ func (j *judge) truth(a tables.Account, d tables.Day, at time.Time) []string {
 	rows := lawTexts(j.law.facts(a, d, at), dashboardColumns)
 	j.known[k] = knownCell{hour, rows}
 	return rows
+}
+
+// later says that the rows are the truth of a moment, soon after the reading
+// began, at which the vendor answered: they are newer than they say.
+func (j *judge) later(a tables.Account, d tables.Day, read time.Time, rows []string) bool {
+	for _, at := range j.door.served(j.name, a.ID, read, read.Add(time.Hour)) {
+		if slices.Equal(rows, lawTexts(j.law.facts(a, d, at), dashboardColumns)) {
+			return true
+		}
+	}
+	return false
 }
 
 // lawTexts are sorted rows of columns.
@@ -242,7 +261,7 @@ func (j *judge) hear(now time.Time, from tables.Day, rows [][]string) {
 			j.b.demand(c.finality == want, "%s %s %s read at %s: _finality is %s and not %s", j.name, a.ID, d, c.fetched, c.finality, want)
 			slices.Sort(c.rows)
 			j.last[k] = lastCell{c.finality, c.rows}
-			if truth := j.truth(a, d, read); !slices.Equal(c.rows, truth) {
+			if truth := j.truth(a, d, read); !slices.Equal(c.rows, truth) && !j.later(a, d, read, c.rows) {
 				j.b.demand(false, "%s %s %s read at %s: %v instead of %v", j.name, a.ID, d, c.fetched, c.rows, truth)
 			}
 		}

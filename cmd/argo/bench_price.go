@@ -59,7 +59,7 @@ func price(ctx context.Context, b *bench) error {
 			if err != nil {
 				return err
 			}
-			if explained, lists := v.taken(); explained > lists {
+			if explained, lists, _ := v.taken(); explained > lists {
 				b.demand(false, "EXPLAIN FETCH made %d calls: %s", explained-lists, text)
 			}
 			v.page.Advance(time.Millisecond)
@@ -67,7 +67,7 @@ func price(ctx context.Context, b *bench) error {
 			if _, err := ask(ctx, c, text); err != nil {
 				return err
 			}
-			seen, _ := v.taken()
+			seen, _, which := v.taken()
 			behind, err := background(ctx, c, began)
 			if err != nil {
 				return err
@@ -83,15 +83,17 @@ func price(ctx context.Context, b *bench) error {
 			}
 			if calls != seen {
 				wrong++
-				b.demand(false, "%d calls were predicted (exact: %v) and %d made by %s", calls, exact, seen, text)
+				b.demand(false, "%d calls were predicted (exact: %v) and %d made by %s: %s", calls, exact, seen, text, strings.Join(which, ", "))
 			}
 			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
-		v.settle(10 * time.Millisecond)
-		_, _ = v.taken()
+		if err := v.settle(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+		v.taken()
 		v.page.Advance([]time.Duration{0, time.Minute, 20 * time.Minute, 3 * time.Hour, 26 * time.Hour}[g.rand.IntN(5)])
 		g.today = tables.DayOf(v.page.Now())
 	}
@@ -105,24 +107,24 @@ func price(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// taken takes what reached the vendors: all calls, and those of them that
-// list accounts.
-func (v *vendors) taken() (calls, lists int) {
+// taken takes what reached the vendors: how many calls, how many of them list
+// accounts, and which they were.
+func (v *vendors) taken() (calls, lists int, which []string) {
 	for _, a := range v.apis {
 		for _, c := range a.take() {
-			calls++
+			which = append(which, strings.TrimSpace(fmt.Sprintf("%s %s %s %s..%s", a.name, c.table, c.account, c.days.From, c.days.To)))
 			if c.table == "" {
 				lists++
 			}
 		}
 	}
 	for _, c := range v.takeSims() {
-		calls++
+		which = append(which, fmt.Sprintf("%s %d %.300s", c.path, c.status, c.body))
 		if strings.Contains(c.body, "FROM customer_client") || strings.Contains(c.path, "listAccessibleCustomers") {
 			lists++
 		}
 	}
-	return calls, lists
+	return len(which), lists, which
 }
 
 // offered reads the last row of EXPLAIN FETCH.

@@ -156,7 +156,9 @@ func restartBucket(ctx context.Context, c *coverage, api *apiVendor) error {
 				return err
 			}
 		}
-		v.settle(50 * time.Millisecond)
+		if err := v.settle(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
 		calls := len(api.take())
 		b.figure(name+" node", "%d questions, %d calls, %.1f s", len(questions), calls, time.Since(began).Seconds())
 		if i == 1 {

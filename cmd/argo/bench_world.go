@@ -427,19 +427,45 @@ func (n *node) session(ctx context.Context, f func(c *sql.Conn) error) error {
 	})
 }
 
-// settle waits until nothing has happened at the vendors for a while: what a
-// statement began in the background is done.
-func (v *vendors) settle(quiet time.Duration) {
-	_ = v.page.while(v.door.busy, func() error {
-		since, events := time.Now(), int64(-1)
-		for time.Since(since) < quiet {
-			<-time.After(time.Millisecond)
-			if e := v.door.busy.events.Load(); e != events || v.door.busy.open.Load() > 0 {
-				since, events = time.Now(), e
+// settle waits until nothing has happened at the vendors for a while and no
+// node has claimed anything that it is about to ask for: what a statement began
+// in the background is done.
+func (v *vendors) settle(ctx context.Context, quiet time.Duration) error {
+	return v.page.while(v.door.busy, func() error {
+		for {
+			since, events := time.Now(), int64(-1)
+			for time.Since(since) < quiet {
+				<-time.After(time.Millisecond)
+				if e := v.door.busy.events.Load(); e != events || v.door.busy.open.Load() > 0 {
+					since, events = time.Now(), e
+				}
+			}
+			claimed, err := v.claimed(ctx)
+			if err != nil || !claimed {
+				return err
 			}
 		}
-		return nil
 	})
+}
+
+// claimed looks for fetches under way in the gateways of this process.
+func (v *vendors) claimed(ctx context.Context) (bool, error) {
+	for _, n := range v.nodes {
+		if n.app == nil {
+			continue
+		}
+		for _, a := range v.apis {
+			for _, table := range benchTables {
+				for _, account := range a.accounts {
+					claims, err := n.app.db.Index().Claims(ctx, a.name, table, account.ID, v.page.Now())
+					if err != nil || len(claims) > 0 {
+						return true, err
+					}
+				}
+			}
+		}
+	}
+	return false, nil
 }
 
 // flow lets time pass as it does for everybody, until stop is called.
