@@ -107,7 +107,8 @@ func (a *app) histories(ctx context.Context) {
 }
 
 // refresh puts the configured freshness in the place of the tables' own: "*",
-// then "*.group", "table", "table.group", each over those before it.
+// then "*.group", "table", "table.group", each over those before it. What is said
+// of a table is said of all of its groups.
 func refresh(list []tables.Table, k *configs.Connection) error {
 	rank := func(key string) int {
 		table, _, group := strings.Cut(key, ".")
@@ -132,10 +133,13 @@ func refresh(list []tables.Table, k *configs.Connection) error {
 			if !grouped {
 				found = true
 				t.Fresh = overlay(t.Fresh, k.Freshness[key])
-			} else if f, ok := t.Groups[group]; ok {
-				found = true
-				t.Groups = maps.Clone(t.Groups)
-				t.Groups[group] = overlay(f, k.Freshness[key])
+			}
+			t.Groups = maps.Clone(t.Groups)
+			for name, f := range t.Groups {
+				if !grouped || name == group {
+					found = true
+					t.Groups[name] = overlay(f, k.Freshness[key])
+				}
 			}
 		}
 		if !found {
