@@ -560,6 +560,13 @@ func (s *suite) calls(t *testing.T) {
 		if s.table.Calls != nil {
 			want, exact = s.table.Calls(scan)
 		}
+		if s.table.Units != nil {
+			for key, units := range s.table.Units(scan) {
+				if key == "" || units < 1 {
+					t.Errorf("%s: a request takes %d units of the budget %q", s.table.Name, units, key)
+				}
+			}
+		}
 		trace := &tables.Trace{}
 		if _, err := s.collect(tables.WithTrace(t.Context(), trace), scan); err != nil {
 			t.Fatal(err)

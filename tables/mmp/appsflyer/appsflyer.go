@@ -107,7 +107,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 	if len(o.Apps) == 0 {
 		return nil, bad("apps is empty: name at least one app")
 	}
-	c := &client{name: env.Name, apps: map[string]app{}, now: env.Now, sleep: env.Sleep, kept: map[key]*reply{}}
+	c := &client{name: env.Name, apps: map[string]app{}, now: env.Now, sleep: env.Sleep, kept: map[key]*reply{}, fullest: map[[2]string]int{}}
 	for i, a := range o.Apps {
 		at := fmt.Sprintf("apps[%d]", i)
 		switch _, twice := c.apps[a.ID]; {

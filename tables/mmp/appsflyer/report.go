@@ -26,8 +26,9 @@ type client struct {
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 
-	mu   sync.Mutex
-	kept map[key]*reply
+	mu      sync.Mutex
+	kept    map[key]*reply
+	fullest map[[2]string]int // rows of a day in the fullest reply of an app and report, on average
 }
 
 // key is what a call of the API is about.
@@ -72,6 +73,8 @@ func (c *client) report(ctx context.Context, k key, maxAge time.Duration) ([]byt
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	of := [2]string{k.app, k.report}
+	c.fullest[of] = max(c.fullest[of], 1+bytes.Count(body, []byte{'\n'})/k.days.Len())
 	if r.body, r.at = body, asked; len(body) > keepBytes {
 		r.body, r.at = nil, time.Time{}
 	}
@@ -92,6 +95,15 @@ func (c *client) have(k key, maxAge time.Duration) ([]byte, bool) {
 		return nil, false
 	}
 	return r.body, true
+}
+
+// fits says that a report of so many days is far from maxRows: four times as
+// full as any before it would not reach it.
+func (c *client) fits(app, report string, days int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.fullest[[2]string{app, report}]
+	return n > 0 && n*days < maxRows/4
 }
 
 // slot gives the place of a reply and drops what is too old or too much.

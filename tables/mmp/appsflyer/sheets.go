@@ -208,12 +208,13 @@ const restated = "Installs show within a quarter of an hour, cost of today is as
 	"An app gives a report once a minute for up to two days, and 24 reports a day for more"
 
 // calls: a report is one request, unless a reply of the last minute answers it
-// or one is cut at maxRows and asked for in halves.
+// or one is cut at maxRows and asked for in halves. That it is not is certain for
+// a single day, and where the replies before were small.
 func (c *client) calls(s sheet) func(tables.Scan) (int, bool) {
 	return func(scan tables.Scan) (n int, exact bool) {
 		exact = true
 		for _, days := range scan.Days.Chunks(maxDays) {
-			exact = exact && days.Len() == 1
+			exact = exact && (days.Len() == 1 || c.fits(scan.Account, s.report, days.Len()))
 			if _, ok := c.have(key{scan.Account, s.report, days}, maxAge(scan)); !ok {
 				n++
 			}
