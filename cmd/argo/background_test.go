@@ -43,8 +43,10 @@ func TestConfiguredFreshness(t *testing.T) {
 		wrong string
 	}{
 		{"nothing", nil, "7 90 7 90", ""},
-		{"every table", map[string]configs.Freshness{"*": step(3, time.Hour)}, "3 90 3 90", ""},
-		{"one table over every table", map[string]configs.Freshness{"*": step(3, time.Hour), "b": step(5, time.Hour)}, "3 90 5 90", ""},
+		{"every table, and so all of its groups", map[string]configs.Freshness{"*": step(3, time.Hour)}, "3 3 3 3", ""},
+		{"one table over every table", map[string]configs.Freshness{"*": step(3, time.Hour), "b": step(5, time.Hour)}, "3 3 5 5", ""},
+		{"a group over its table", map[string]configs.Freshness{"*": step(3, time.Hour), "a.conversions": step(60, time.Hour)}, "3 60 3 3", ""},
+		{"a table over the group of every table", map[string]configs.Freshness{"*.conversions": step(30, time.Hour), "a": step(5, time.Hour)}, "5 5 7 30", ""},
 		{"groups", map[string]configs.Freshness{"*.conversions": step(30, time.Hour), "a.conversions": step(60, time.Hour)}, "7 60 7 30", ""},
 		{"no such table", map[string]configs.Freshness{"c": step(3, time.Hour)}, "", `called "c"`},
 		{"no such group", map[string]configs.Freshness{"a.clicks": step(3, time.Hour)}, "", `called "a.clicks"`},
