@@ -450,8 +450,16 @@ func (b *budget) days(moments ...time.Time) []span {
 }
 
 // wait says how long it takes until a purpose may take units, if nobody else
-// takes any.
+// takes any and the replies to what is under way come now.
 func (b *budget) wait(p, units int, now time.Time) time.Duration {
+	if len(b.Flight) > 0 {
+		x := *b
+		x.Log, x.Days, x.Flight = slices.Clone(b.Log), slices.Clone(b.Days), nil
+		for _, f := range b.Flight {
+			x.count(f, now)
+		}
+		b = &x
+	}
 	lo, hi := time.Duration(0), b.Law.length()+time.Hour+2*skew
 	if b.Law.Kind == "bucket" {
 		hi = b.Law.length() + b.Law.Every

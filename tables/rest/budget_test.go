@@ -330,3 +330,25 @@ func BenchmarkBudget(b *testing.B) {
 		_ = x.state()
 	}
 }
+
+// A request under way is expected to end: who comes behind it waits for what
+// comes back then, and is not refused as if it went on for ever.
+func TestWaitBehindOneUnderWay(t *testing.T) {
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	for _, law := range []Law{Rolling(1, time.Minute), Rolling(20, time.Minute)} {
+		b := open(nil, law, "", now)
+		for i := range law.Limit {
+			b.take(flight{ID: strconv.Itoa(i), At: now.UnixMicro(), Until: now.Add(hold).UnixMicro(), Units: 1, Place: asking})
+		}
+		if n := b.available(asking, now); n > 0 {
+			t.Errorf("%s: %d are free beside those under way", law, n)
+		}
+		before := string(b.state())
+		if d := b.wait(asking, 1, now); d < time.Minute || d > time.Minute+2*time.Second {
+			t.Errorf("%s: behind one under way it takes %s", law, d)
+		}
+		if after := string(b.state()); after != before {
+			t.Errorf("%s: asking how long changes %s to %s", law, before, after)
+		}
+	}
+}

@@ -137,6 +137,7 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 		Name: "AppsFlyer", BaseURL: cmp.Or(o.BaseURL, "https://hq1.appsflyer.com"),
 		HTTP: env.HTTP, Log: env.Log, Now: env.Now, Sleep: env.Sleep,
 		Auth: rest.Bearer(token), Elsewhere: true, Classify: c.classify, MaxBody: 1 << 30,
+		MaxWait:    5 * time.Minute, // a report of a few days comes once a minute: waiting is usual
 		Connection: env.Name, Quotas: env.Quotas, Record: env.Record,
 	})
 	return &tables.Connection{Tables: c.tables(since), Check: c.check}, nil
