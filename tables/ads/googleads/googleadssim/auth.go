@@ -106,47 +106,72 @@ func (s *Sim) take(key string, rate float64, now time.Time) time.Duration {
 	return time.Duration(math.Ceil((1-b.level)/rate)) * time.Second
 }
 
-// pacific is where the day of the quota begins.
-var pacific = func() *time.Location {
-	l, err := time.LoadLocation("America/Los_Angeles")
-	if err != nil {
-		return time.UTC
-	}
-	return l
-}()
+// window is the day of the quota: a sliding stretch of 24 hours.
+const window = 24 * time.Hour
+
+// spending is how many operations a request cost, and when.
+type spending struct {
+	at time.Time
+	n  int
+}
 
 // spend takes the operations of a request from the quotas: of the customer, the
-// developer token, and the day.
+// developer token, and the last 24 hours. What is refused costs none.
 func (c *call) spend(operations int, customer string) error {
 	now := c.m.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	refuse := func(code, scope, rate string, wait time.Duration) error {
+		c.exceeded[rate]++
+		return throttled(code, scope, rate, wait)
+	}
 	if customer != "" && c.o.CustomerRate > 0 {
 		if d := c.take(customer, c.o.CustomerRate, now); d > 0 {
-			return throttled("RESOURCE_TEMPORARILY_EXHAUSTED", "ACCOUNT", "Requests per account", d)
+			return refuse("RESOURCE_TEMPORARILY_EXHAUSTED", "ACCOUNT", "Requests per account", d)
 		}
 	}
 	if c.o.DeveloperRate > 0 {
 		if d := c.take("", c.o.DeveloperRate, now); d > 0 {
-			return throttled("RESOURCE_TEMPORARILY_EXHAUSTED", "DEVELOPER", "Requests per developer token", d)
+			return refuse("RESOURCE_TEMPORARILY_EXHAUSTED", "DEVELOPER", "Requests per developer token", d)
 		}
 	}
-	local := now.In(pacific)
-	if day := local.Format(time.DateOnly); day != c.day {
-		c.day, c.spent = day, 0
+	c.forget(now)
+	if over := c.total + operations - c.o.Operations; c.o.Operations > 0 && over > 0 {
+		wait := window
+		for _, s := range c.spent { // the oldest first
+			if over -= s.n; over <= 0 {
+				wait = s.at.Add(window).Sub(now).Truncate(time.Second) + time.Second
+				break
+			}
+		}
+		return refuse("RESOURCE_EXHAUSTED", "DEVELOPER", "Number of operations for basic access", wait)
 	}
-	if c.o.Operations > 0 && c.spent+operations > c.o.Operations {
-		y, m, d := local.Date()
-		wait := time.Date(y, m, d+1, 0, 0, 0, 0, pacific).Sub(now).Truncate(time.Second) + time.Second
-		return throttled("RESOURCE_EXHAUSTED", "DEVELOPER", "Number of operations for basic access", wait)
-	}
-	c.spent += operations
+	c.spent = append(c.spent, spending{now, operations})
+	c.total += operations
 	return nil
 }
 
-// Spent is how many operations were counted against the developer token today.
+// forget drops what was spent more than 24 hours ago.
+func (s *Sim) forget(now time.Time) {
+	for len(s.spent) > 0 && now.Sub(s.spent[0].at) >= window {
+		s.total -= s.spent[0].n
+		s.spent = s.spent[1:]
+	}
+}
+
+// Spent is how many operations were counted against the developer token in the
+// last 24 hours.
 func (s *Sim) Spent() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.spent
+	s.forget(s.m.Now())
+	return s.total
+}
+
+// Exceeded is how often a limit was exceeded, by its name in QuotaErrorDetails.
+// Planned faults are not among them.
+func (s *Sim) Exceeded() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.exceeded)
 }

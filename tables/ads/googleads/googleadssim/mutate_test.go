@@ -223,13 +223,23 @@ func TestQuotas(t *testing.T) {
 	body3 := one(fmt.Sprintf(op, 1) + "," + fmt.Sprintf(op, 2) + "," + fmt.Sprintf(op, 3))
 	if code, body := s.mutate("campaigns", body3); code != 429 || codes(body)[0] != "quotaError.RESOURCE_EXHAUSTED" {
 		t.Errorf("three more of eight, six spent: %d %s", code, body)
-	} else if !strings.Contains(body, `"retryDelay":"17939s"`) { // to midnight Pacific
+	} else if !strings.Contains(body, `"retryDelay":"86339s"`) { // until the first is 24 hours old
 		t.Errorf("delay: %s", body)
 	}
-	s.clock.Advance(6 * time.Hour)
+	if n := s.sim.Spent(); n != 6 {
+		t.Errorf("%d operations were counted", n)
+	}
+	s.clock.Advance(23*time.Hour + 58*time.Minute)
 	s.signIn()
+	if code, _ := s.mutate("campaigns", body3); code != 429 {
+		t.Errorf("the window does not end at a midnight: %d", code)
+	}
+	s.clock.Advance(time.Minute)
 	if code, body := s.mutate("campaigns", body3); code != 200 {
 		t.Errorf("the next day: %d %s", code, body)
+	}
+	if got := fmt.Sprint(s.sim.Exceeded()); got != "map[Number of operations for basic access:2 Requests per account:1]" {
+		t.Error(got)
 	}
 }
 

@@ -17,10 +17,11 @@
 //
 // Sources of protocol facts: the published protobuf messages of v25 (names,
 // types, error codes), the pages "Google Ads Query Language grammar", "Zero
-// metrics", "Order results" and "Case sensitivity", and the REST reference.
+// metrics", "Order results", "Case sensitivity" and "Access levels and
+// permissible use" (the daily quota is a sliding window), and the REST reference.
 // Where none of these says it, the simulator had to choose: HTTP 400 for a
 // missing developer token, midnight for a date-only bound of change_event,
-// midnight Pacific for the daily quota, the rates per second, the smallest daily
+// the rates per second, the smallest daily
 // budget (100 units of the currency in cents or won), the order of rows, and
 // that an empty stream is one chunk without results.
 package googleadssim
@@ -54,7 +55,7 @@ type Options struct {
 	ManagerID      string // the manager the user has access to: the agency's root
 	User           string // e-mail address of the user in change events: "api@agency.example"
 
-	Operations      int           // a day for the developer token; 15,000
+	Operations      int           // in any 24 hours for the developer token; 15,000
 	CustomerRate    float64       // requests a second for a customer; 20, with bursts of 200
 	DeveloperRate   float64       // requests a second for the developer token; 100, with bursts of 1,000
 	PageTokenLife   time.Duration // how long a page token can be used; one hour
@@ -101,14 +102,15 @@ type Sim struct {
 	pages    map[string]*pages
 	pageList []string // oldest first
 	buckets  map[string]*bucketOf
-	day      string // of the daily quota
-	spent    int
+	spent    []spending // of the last 24 hours
+	total    int        // of spent
+	exceeded map[string]int
 }
 
 // New plays the API over m.
 func New(m *market.Market, o Options) *Sim {
 	o.defaults()
-	return &Sim{Faults: &market.Faults{}, m: m, o: o, tokens: map[string]time.Time{}, pages: map[string]*pages{}, buckets: map[string]*bucketOf{}}
+	return &Sim{Faults: &market.Faults{}, m: m, o: o, tokens: map[string]time.Time{}, pages: map[string]*pages{}, buckets: map[string]*bucketOf{}, exceeded: map[string]int{}}
 }
 
 // Options gives the options with their defaults.

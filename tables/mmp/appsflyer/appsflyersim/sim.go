@@ -27,6 +27,7 @@ package appsflyersim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -72,6 +73,8 @@ type Sim struct {
 	day   string               // of the counts below, UTC
 	long  map[string]int       // app → calls; "" is the account
 	links map[string]string    // download link → query
+
+	exceeded map[string]int
 }
 
 // New plays the API over m.
@@ -80,7 +83,7 @@ func New(m *market.Market, o Options) *Sim {
 	o.ShortInterval = cmp.Or(o.ShortInterval, time.Minute)
 	o.LongPerApp = cmp.Or(o.LongPerApp, 24)
 	o.LongPerToken = cmp.Or(o.LongPerToken, 120)
-	return &Sim{Faults: &market.Faults{}, m: m, o: o, short: map[string]time.Time{}, long: map[string]int{}, links: map[string]string{}}
+	return &Sim{Faults: &market.Faults{}, m: m, o: o, short: map[string]time.Time{}, long: map[string]int{}, links: map[string]string{}, exceeded: map[string]int{}}
 }
 
 const prefix = "/api/agg-data/export/app/"
@@ -276,14 +279,17 @@ func bad(format string, args ...any) *refusal {
 // up to two days, otherwise so many a day. The vendor's page says "2 days" and
 // "3 days or more", UTC calendar day.
 func (s *Sim) spend(q *request) *refusal {
-	limited := &refusal{code: 403, text: "Limit reached for " + reports[q.report].limit}
 	now := s.m.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	limited := func(limit string) *refusal {
+		s.exceeded[limit]++
+		return &refusal{code: 403, text: "Limit reached for " + reports[q.report].limit}
+	}
 	if q.days.Len() <= 2 {
 		key := q.app.ID + "/" + q.report
 		if last, ok := s.short[key]; ok && now.Sub(last) < s.o.ShortInterval {
-			return limited
+			return limited("report and app a minute")
 		}
 		s.short[key] = now
 		return nil
@@ -292,10 +298,21 @@ func (s *Sim) spend(q *request) *refusal {
 		s.day = day
 		clear(s.long)
 	}
-	if s.o.LongPerApp > 0 && s.long[q.app.ID] >= s.o.LongPerApp || s.o.LongPerToken > 0 && s.long[""] >= s.o.LongPerToken {
-		return limited
+	switch {
+	case s.o.LongPerApp > 0 && s.long[q.app.ID] >= s.o.LongPerApp:
+		return limited("app a day")
+	case s.o.LongPerToken > 0 && s.long[""] >= s.o.LongPerToken:
+		return limited("account a day")
 	}
 	s.long[q.app.ID]++
 	s.long[""]++
 	return nil
+}
+
+// Exceeded is how often a limit was exceeded: "report and app a minute", "app a
+// day", "account a day". Planned faults are not among them.
+func (s *Sim) Exceeded() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.exceeded)
 }

@@ -252,6 +252,9 @@ func TestLimits(t *testing.T) {
 	if got := ask(app, "daily_report", "2026-11-03"); got != 200 {
 		t.Errorf("the next day: %d", got)
 	}
+	if got := fmt.Sprint(s.sim.Exceeded()); got != "map[app a day:2 report and app a minute:1]" {
+		t.Error(got)
+	}
 	s = newStage(t, Options{LongPerApp: -1, LongPerToken: 2})
 	for i, want := range []int{200, 200, 403} {
 		if got := ask(app, "daily_report", "2026-11-03"); got != want {
