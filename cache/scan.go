@@ -437,7 +437,9 @@ func (q *request) revalidate(ctx context.Context, use []Use) {
 		return // whoever asks next sees to it
 	}
 	q.book.renewing = true
-	c.renewing++
+	if c.renewing++; c.calm == nil {
+		c.calm = make(chan struct{})
+	}
 	own := &request{wish: q.wish, c: c, book: q.book, quiet: true, took: map[string]bool{}}
 	own.early = true
 	c.wg.Go(func() {
@@ -446,12 +448,31 @@ func (q *request) revalidate(ctx context.Context, use []Use) {
 		own.release()
 		c.mu.Lock()
 		own.book.renewing = false
-		c.renewing--
+		if c.renewing--; c.renewing == 0 {
+			close(c.calm)
+			c.calm = nil
+		}
 		c.mu.Unlock()
 		if err != nil && c.ctx.Err() == nil {
 			c.o.Log.Warn("cells were not renewed before they expire", "source", own.want.Source, "table", own.want.Table, "account", own.want.Account, "err", err)
 		}
 	})
+}
+
+// Calm waits until nothing is renewed in the background of earlier scans.
+func (c *Cache) Calm(ctx context.Context) error {
+	c.mu.Lock()
+	calm := c.calm
+	c.mu.Unlock()
+	if calm == nil {
+		return nil
+	}
+	select {
+	case <-calm:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // renewMost is how many tables and accounts are renewed in the background at

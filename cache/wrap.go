@@ -75,6 +75,7 @@ type Cache struct {
 	beating  chan struct{}        // closed when they need not be looked after any more; nil: there are none
 	vigils   map[string]*vigil    // for claims of other processes
 	renewing int                  // requests in the background
+	calm     chan struct{}        // closed when there are none any more; nil: there are none
 	orphans  map[string]orphan    // files that no segment needs
 	tidying  bool
 	tidied   time.Time
