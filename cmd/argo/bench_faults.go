@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"argo/tables"
@@ -66,6 +67,7 @@ func faults(ctx context.Context, b *bench) error {
 	if err := x.restart(ctx); err != nil {
 		return err
 	}
+	api.delay = 10 * time.Millisecond // so that a kill can fall into a call
 	stop := v.flow()
 	defer stop()
 	each := cmp.Or(b.queries, pick(b, 1000, 30))
@@ -128,7 +130,6 @@ type ordeal struct {
 	counts   tally
 	extracts []extract
 	causes   map[string]int
-	seen     map[string][]served // by vendor and account, of late
 }
 
 // extract is an answer that must come again.
@@ -138,9 +139,6 @@ type extract struct {
 	hash [32]byte
 	rows int
 }
-
-// served is when a vendor answered for an account.
-type served struct{ from, to time.Time }
 
 // restart starts the gateway where it is not running.
 func (x *ordeal) restart(ctx context.Context) (err error) {
@@ -155,31 +153,33 @@ func (x *ordeal) plan(ctx context.Context, script string, questions int) error {
 	for asked := 0; asked < questions; {
 		x.arm(script)
 		batch := min(questions-asked, 4+x.rand.IntN(20))
-		asked += batch
 		var todo []probe
 		for range batch {
 			todo = append(todo, x.draw())
 		}
-		kill := x.rand.IntN(3) == 0
+		var answered atomic.Int64
+		// Of the kills half fall anywhere and half while a call is open.
+		kill, inCall, killed := x.rand.IntN(3) == 0, x.rand.IntN(2) == 0, make(chan struct{})
 		delay := time.Duration(x.rand.IntN(25*batch)) * time.Millisecond
 		var wg sync.WaitGroup
 		next := make(chan probe)
-		failed := make(chan error, lanes)
 		for range lanes {
 			wg.Go(func() {
 				for p := range next {
-					if err := x.pose(ctx, p); err != nil {
-						select {
-						case failed <- err:
-						default:
-						}
+					if x.pose(ctx, p) {
+						answered.Add(1)
 					}
 				}
 			})
 		}
 		_ = x.v.page.while(x.v.door.busy, func() error {
 			if kill {
-				time.AfterFunc(delay, func() {
+				go func() {
+					defer close(killed)
+					<-time.After(delay)
+					for began := time.Now(); inCall && x.v.door.busy.open.Load() == 0 && time.Since(began) < time.Second; {
+						<-time.After(time.Millisecond)
+					}
 					x.mu.Lock()
 					x.counts.kills++
 					if x.v.door.busy.open.Load() > 0 {
@@ -187,7 +187,7 @@ func (x *ordeal) plan(ctx context.Context, script string, questions int) error {
 					}
 					x.mu.Unlock()
 					_ = x.node.cmd.Process.Kill()
-				})
+				}()
 			}
 			for _, p := range todo {
 				next <- p
@@ -196,13 +196,9 @@ func (x *ordeal) plan(ctx context.Context, script string, questions int) error {
 			wg.Wait()
 			return nil
 		})
-		select {
-		case err := <-failed:
-			return err
-		default:
-		}
+		asked += int(answered.Load()) // what the kill cut off is asked again
 		if kill {
-			<-time.After(delay) // at least the kill's own time
+			<-killed
 			x.node.kill()
 			if err := x.restart(ctx); err != nil {
 				return err
@@ -224,7 +220,7 @@ func (x *ordeal) arm(script string) {
 		}
 		for _, line := range strings.Split(script, "\n") {
 			if strings.Contains(line, "%d") {
-				line = fmt.Sprintf(line, 1+x.rand.IntN(6))
+				line = fmt.Sprintf(line, 1+x.rand.IntN(4))
 			}
 			if err := f.Script(line); err != nil {
 				panic(err) // the plans are constants
@@ -246,9 +242,9 @@ type probe struct {
 	table    string
 	accounts []string // all of the table
 	days     tables.Days
-	strict   bool
-	keep     bool // as an extract
-	again    int  // an extract to ask for again; -1: none
+	set      []string // of the session, before it
+	keep     bool     // as an extract
+	again    int      // an extract to ask for again; -1: none
 	compact  bool
 }
 
@@ -259,9 +255,15 @@ var (
 
 func (x *ordeal) draw() probe {
 	today := tables.DayOf(x.v.page.Now())
-	p := probe{again: -1, strict: x.rand.IntN(2) == 0, keep: x.rand.IntN(4) == 0, compact: x.rand.IntN(60) == 0}
+	p := probe{again: -1, keep: x.rand.IntN(4) == 0, compact: x.rand.IntN(60) == 0}
 	if n := len(x.extracts); n > 0 && x.rand.IntN(4) == 0 {
 		p.again = x.rand.IntN(n)
+	}
+	if x.rand.IntN(2) == 0 {
+		p.set = append(p.set, "SET argo_strict = 1")
+	}
+	if x.rand.IntN(3) == 0 {
+		p.set = append(p.set, "SET argo_max_age = '1s'") // what may change is read anew
 	}
 	switch x.rand.IntN(5) {
 	case 0, 1:
@@ -298,12 +300,12 @@ func died(err error) bool {
 	return err != nil && !errors.As(err, &answered)
 }
 
-// pose asks one question in a session of its own. An error of the gateway is
-// counted; only what cannot be gives an error.
-func (x *ordeal) pose(ctx context.Context, p probe) error {
+// pose asks one question in a session of its own and says whether the gateway
+// lived to answer it, with rows or with an error.
+func (x *ordeal) pose(ctx context.Context, p probe) bool {
 	c, err := x.node.db.Conn(ctx)
 	if err != nil {
-		return nil // killed
+		return false // killed
 	}
 	defer c.Close()
 	count := func(f func(t *tally)) {
@@ -311,11 +313,12 @@ func (x *ordeal) pose(ctx context.Context, p probe) error {
 		defer x.mu.Unlock()
 		f(&x.counts)
 	}
-	refused := func(err error) {
+	refused := func(err error) bool {
 		if died(err) {
-			return
+			return false
 		}
 		count(func(t *tally) { t.refused++; x.causes[cause(err)]++ })
+		return true
 	}
 	if p.compact {
 		table := strings.SplitN(p.table, ".", 2)
@@ -331,6 +334,7 @@ func (x *ordeal) pose(ctx context.Context, p probe) error {
 		rows, err := ask(ctx, c, text)
 		switch {
 		case died(err):
+			return false
 		case err != nil:
 			x.fail("%s: %v", text, err)
 		case digest(rows) != e.hash:
@@ -338,30 +342,26 @@ func (x *ordeal) pose(ctx context.Context, p probe) error {
 		default:
 			count(func(t *tally) { t.again++ })
 		}
-		return nil
+		return true
 	}
-	if p.strict {
-		if _, err := c.ExecContext(ctx, "SET argo_strict = 1"); err != nil {
-			refused(err)
-			return nil
+	for _, set := range p.set {
+		if _, err := c.ExecContext(ctx, set); err != nil {
+			return refused(err)
 		}
 	}
 	text := p.sql()
 	rows, err := ask(ctx, c, fmt.Sprintf(text, ""))
 	if err != nil {
-		refused(err)
-		return nil
+		return refused(err)
 	}
 	said, err := ask(ctx, c, "SELECT @@argo_last_as_of")
 	if err != nil {
-		refused(err)
-		return nil
+		return refused(err)
 	}
 	// Of which accounts nothing, or not everything, was said to be given.
 	states, err := ask(ctx, c, "SELECT account_id, state FROM argo.last_sources")
 	if err != nil {
-		refused(err)
-		return nil
+		return refused(err)
 	}
 	without := map[string]bool{}
 	for _, s := range states {
@@ -376,7 +376,7 @@ func (x *ordeal) pose(ctx context.Context, p probe) error {
 		x.extracts = append(x.extracts, extract{text: text, asOf: said[0][0], hash: digest(rows), rows: len(rows)})
 		x.mu.Unlock()
 	}
-	return nil
+	return true
 }
 
 func (x *ordeal) fail(format string, args ...any) {
@@ -537,15 +537,19 @@ func (x *ordeal) truth(table string, k cell, at time.Time) []string {
 		}
 		return []string{fmt.Sprint(len(campaigns)), fmt.Sprint(sum.Impressions), fmt.Sprint(sum.Clicks), micros(sum.Cost), hundredths(sum.Conversions)}
 	case "appsflyer":
-		var n, impressions, clicks, installs, sessions int64
+		var impressions, clicks, installs, sessions int64
+		lines := map[string]bool{} // of the report: whence, and which campaign
 		for _, c := range x.v.market.Tracker(market.CohortQuery{App: k.account, Days: days, AsOf: at.Truncate(time.Minute)}) {
-			n++
+			if c.Retargeting {
+				continue // another report
+			}
+			lines[string(c.Origin)+"|"+c.Name] = true
 			impressions, clicks, installs, sessions = impressions+c.Impressions, clicks+c.Clicks, installs+c.Installs, sessions+c.Sessions
 		}
-		if n == 0 {
+		if len(lines) == 0 {
 			return nil
 		}
-		return []string{fmt.Sprint(n), fmt.Sprint(impressions), fmt.Sprint(clicks), fmt.Sprint(installs), fmt.Sprint(sessions)}
+		return []string{fmt.Sprint(len(lines)), fmt.Sprint(impressions), fmt.Sprint(clicks), fmt.Sprint(installs), fmt.Sprint(sessions)}
 	}
 	i := slices.IndexFunc(x.api.accounts, func(a tables.Account) bool { return a.ID == k.account })
 	facts := x.api.lawOf(name).facts(x.api.accounts[i], k.day, at)
