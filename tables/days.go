@@ -20,10 +20,27 @@ func ParseDay(s string) (Day, error) {
 	return DayOf(t), nil
 }
 
-// Time is midnight UTC of the day; the zero time for "" or a malformed day.
+// Time is midnight UTC of the day; the zero time for "" or a malformed day. It
+// reads the digits itself: plans count days by the thousand.
 func (d Day) Time() time.Time {
-	t, err := time.Parse(dayLayout, string(d))
-	if err != nil {
+	if len(d) != len(dayLayout) || d[4] != '-' || d[7] != '-' {
+		return time.Time{}
+	}
+	number := func(text Day) (n int) {
+		for i := range len(text) {
+			if text[i] < '0' || text[i] > '9' {
+				return -1
+			}
+			n = 10*n + int(text[i]-'0')
+		}
+		return n
+	}
+	year, month, day := number(d[:4]), number(d[5:7]), number(d[8:])
+	if year < 0 || month < 1 || month > 12 || day < 1 {
+		return time.Time{}
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if t.Day() != day { // 2026-02-30
 		return time.Time{}
 	}
 	return t

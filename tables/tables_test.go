@@ -142,3 +142,19 @@ func TestSplits(t *testing.T) {
 		}
 	}
 }
+
+// Day.Time reads what time.Parse reads, and nothing else.
+func FuzzDayTime(f *testing.F) {
+	for _, s := range []string{"", "2026-11-22", "2024-02-29", "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "0000-01-01", "9999-12-31", "2026-1-01", "2026/01/01", "-026-01-01", "2026-01-0x", "+026-01-01"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := time.Parse("2006-01-02", s)
+		if err != nil {
+			want = time.Time{}
+		}
+		if got := Day(s).Time(); !got.Equal(want) {
+			t.Errorf("%q is %s, not %s", s, got, want)
+		}
+	})
+}
