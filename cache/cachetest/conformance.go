@@ -181,6 +181,230 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 			}
 		}
 	})
+	t.Run("history", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		at := time.Date(2026, 11, 22, 9, 0, 0, 654321000, time.UTC)
+		a, b := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date"), segment("b", "ads", "1", "2026-11-01", "2026-11-07", "date")
+		a.KnownAt, b.KnownAt = at.Add(-time.Hour), at
+		b.Place = "settled/source=google_ads/month=2026-11/b"
+		b.Parts = []cache.Part{{Days: tables.Days{From: "2026-11-01", To: "2026-11-03"}, FetchedAt: a.FetchedAt, KnownAt: a.KnownAt},
+			{Days: tables.Days{From: "2026-11-04", To: "2026-11-07"}, FetchedAt: b.FetchedAt, KnownAt: at,
+				Checks: []cache.Check{{Column: "cost", Rows: "1.5", Source: "2", Break: true}}}}
+		b.Checks = []cache.Check{{Column: "clicks", Rows: "3", Source: "3"}}
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{a}}))
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{b}, Retire: []string{"a", "unknown"}, At: at}))
+		history := func(want ...string) map[string]cache.Segment {
+			t.Helper()
+			got, err := again().History(ctx, "google_ads", "ads", "1")
+			must(t, err)
+			out := map[string]cache.Segment{}
+			for _, s := range got {
+				out[s.ID] = s
+			}
+			if len(got) != len(want) || len(out) != len(want) {
+				t.Errorf("the history is %+v", got)
+			}
+			for _, id := range want {
+				if _, ok := out[id]; !ok {
+					t.Errorf("%s is not in the history", id)
+				}
+			}
+			return out
+		}
+		same(t, list(t, again(), "ads", "1"), b)
+		h := history("a", "b")
+		if !h["a"].RetiredAt.Equal(at) || h["a"].Gone || !h["a"].KnownAt.Equal(a.KnownAt) || !h["b"].RetiredAt.IsZero() {
+			t.Errorf("the history is %+v", h)
+		}
+		if g := h["b"]; !g.KnownAt.Equal(at) || g.Place != b.Place || !slices.Equal(g.Checks, b.Checks) || !slices.EqualFunc(g.Parts, b.Parts, func(x, y cache.Part) bool {
+			return x.Days == y.Days && x.FetchedAt.Equal(y.FetchedAt) && x.KnownAt.Equal(y.KnownAt) && slices.Equal(x.Checks, y.Checks)
+		}) {
+			t.Errorf("a compacted segment came back as %+v", g)
+		}
+		all, err := x.All(ctx)
+		must(t, err)
+		same(t, all, a, b)
+		// What was retired stays so, and only what was can be given up.
+		must(t, x.Commit(ctx, cache.Change{Retire: []string{"a"}, At: at.Add(time.Hour)}))
+		must(t, x.Commit(ctx, cache.Change{Empty: []string{"a", "b", "unknown"}}))
+		h = history("a", "b")
+		if !h["a"].RetiredAt.Equal(at) || !h["a"].Gone || h["b"].Gone {
+			t.Errorf("the history is %+v", h)
+		}
+		if all, err = again().All(ctx); err != nil {
+			t.Fatal(err)
+		}
+		same(t, all, b)
+		// One change may retire and give up at once.
+		must(t, x.Commit(ctx, cache.Change{Retire: []string{"b"}, At: at.Add(time.Hour), Empty: []string{"b"}}))
+		if h = history("a", "b"); !h["b"].Gone || !h["b"].RetiredAt.Equal(at.Add(time.Hour)) {
+			t.Errorf("the history is %+v", h)
+		}
+		same(t, list(t, x, "ads", "1"))
+		must(t, x.Commit(ctx, cache.Change{Drop: []string{"a"}}))
+		history("b")
+	})
+	t.Run("forgotten is history", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date")}}))
+		_, err := x.Forget(ctx, "google_ads", "ads", "1", at)
+		must(t, err)
+		h, err := again().History(ctx, "google_ads", "ads", "1")
+		must(t, err)
+		if len(h) != 1 || !h[0].RetiredAt.Equal(at) || h[0].Gone {
+			t.Errorf("the history is %+v", h)
+		}
+	})
+	t.Run("claims", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		claim := func(id, owner string, until time.Time) cache.Claim {
+			return cache.Claim{ID: id, Owner: owner, Until: until, Span: cache.Span{Source: "google_ads", Table: "ads", Account: "1",
+				Days: tables.Days{From: "2026-11-01", To: "2026-11-07"}, Columns: []string{"cost", "date"}}}
+		}
+		live := segment("a", "ads", "1", "2026-11-01", "2026-11-07", "date")
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{live, segment("b", "ads", "2", "2026-11-01", "2026-11-07", "date")}}))
+		names := func(claims []cache.Claim) (out []string) {
+			for _, c := range claims {
+				out = append(out, c.ID)
+			}
+			slices.Sort(out)
+			return out
+		}
+		booked := func(want ...string) {
+			t.Helper()
+			got, err := again().Claims(ctx, "google_ads", "ads", "1", now)
+			must(t, err)
+			if !slices.Equal(names(got), want) {
+				t.Errorf("claims %q, not %q", names(got), want)
+			}
+		}
+		board := func(x cache.Index, want []string, book ...cache.Claim) {
+			t.Helper()
+			var seen []string
+			must(t, x.Board(ctx, "google_ads", "ads", "1", now, func(have []cache.Segment, claims []cache.Claim, epoch int64) []cache.Claim {
+				same(t, have, live)
+				if epoch != 0 {
+					t.Errorf("the epoch is %d", epoch)
+				}
+				seen = names(claims)
+				return book
+			}))
+			if !slices.Equal(seen, want) {
+				t.Errorf("the board showed %q, not %q", seen, want)
+			}
+		}
+		board(x, nil, claim("c1", "one", now.Add(time.Minute)))
+		board(again(), []string{"c1"}, claim("c2", "two", now.Add(time.Hour)))
+		booked("c1", "c2")
+		got, err := x.Claims(ctx, "google_ads", "ads", "1", now)
+		must(t, err)
+		if i := slices.IndexFunc(got, func(c cache.Claim) bool { return c.ID == "c2" }); i < 0 || got[i].Owner != "two" || got[i].Days != live.Days ||
+			!slices.Equal(got[i].Columns, []string{"cost", "date"}) || got[i].Until.Sub(now.Add(time.Hour)).Abs() > 5*time.Second {
+			t.Errorf("claims came back as %+v", got)
+		}
+		if other, err := x.Claims(ctx, "google_ads", "ads", "2", now); err != nil || len(other) > 0 {
+			t.Errorf("another account has claims %+v: %v", other, err)
+		}
+		// One that has run out is seen no more; extended it lives on.
+		now = now.Add(10 * time.Minute)
+		booked("c2")
+		must(t, again().Extend(ctx, []string{"c2"}, now.Add(2*time.Hour)))
+		now = now.Add(time.Hour + 30*time.Minute)
+		booked("c2")
+		// A board that books nothing changes nothing.
+		board(x, []string{"c2"})
+		booked("c2")
+		// A commit ends its claim, and Release and Forget do.
+		board(x, []string{"c2"}, claim("c3", "one", now.Add(time.Hour)), claim("c4", "one", now.Add(time.Hour)))
+		must(t, x.Commit(ctx, cache.Change{Claims: []string{"c3", "unknown"}}))
+		booked("c2", "c4")
+		for range 2 {
+			must(t, again().Release(ctx, []string{"c2"}))
+		}
+		booked("c4")
+		if err := x.Extend(ctx, []string{"c2"}, now.Add(time.Hour)); !errors.Is(err, cache.ErrClaimLost) {
+			t.Errorf("a claim that has ended was extended: %v", err)
+		}
+		_, err = x.Forget(ctx, "google_ads", "ads", "1", now)
+		must(t, err)
+		booked()
+		if err := x.Extend(ctx, []string{"c4"}, now.Add(time.Hour)); !errors.Is(err, cache.ErrClaimLost) {
+			t.Errorf("a claim that was forgotten was extended: %v", err)
+		}
+	})
+	t.Run("one of many books", func(t *testing.T) {
+		again := open(t)
+		indexes := []cache.Index{again(), again()}
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		won := 0
+		for i := range 16 {
+			wg.Go(func() {
+				mine := false
+				err := indexes[i%2].Board(ctx, "google_ads", "ads", "1", now, func(_ []cache.Segment, claims []cache.Claim, _ int64) []cache.Claim {
+					if mine = len(claims) == 0; !mine {
+						return nil
+					}
+					return []cache.Claim{{ID: fmt.Sprint("c", i), Owner: fmt.Sprint(i), Until: now.Add(time.Hour),
+						Span: cache.Span{Source: "google_ads", Table: "ads", Account: "1", Columns: []string{"date"}}}}
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if mine {
+					won++
+				}
+			})
+		}
+		wg.Wait()
+		if claims, err := indexes[0].Claims(ctx, "google_ads", "ads", "1", now); won != 1 || len(claims) != 1 || err != nil {
+			t.Errorf("%d have booked the same: %+v, %v", won, claims, err)
+		}
+	})
+	t.Run("versions", func(t *testing.T) {
+		again := open(t)
+		x, y := again(), again()
+		v, ok := y.(cache.Versions)
+		if !ok {
+			return // it may be one or not
+		}
+		last, err := v.Version(ctx, "google_ads", "ads", "1")
+		must(t, err)
+		at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+		changed := func(what string, err error) {
+			t.Helper()
+			must(t, err)
+			n, err := v.Version(ctx, "google_ads", "ads", "1")
+			must(t, err)
+			if n == last {
+				t.Errorf("%s: the version is %d still", what, n)
+			}
+			last = n
+		}
+		one := func(id string) []cache.Segment {
+			return []cache.Segment{segment(id, "ads", "1", "2026-11-01", "2026-11-07", "date")}
+		}
+		changed("add", x.Commit(ctx, cache.Change{Add: one("a")}))
+		changed("retire", x.Commit(ctx, cache.Change{Retire: []string{"a"}, At: at}))
+		changed("give up", x.Commit(ctx, cache.Change{Empty: []string{"a"}}))
+		changed("drop", x.Commit(ctx, cache.Change{Drop: []string{"a"}}))
+		changed("add", x.Commit(ctx, cache.Change{Add: one("b")}))
+		_, err = x.Forget(ctx, "google_ads", "ads", "1", at)
+		changed("forget", err)
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{segment("o", "ads", "2", "2026-11-01", "2026-11-07", "date")}}))
+		if n, err := v.Version(ctx, "google_ads", "ads", "1"); n != last || err != nil {
+			t.Errorf("another account changed the version: %d, %v", n, err)
+		}
+	})
 	t.Run("several at once", func(t *testing.T) {
 		again := open(t)
 		indexes := []cache.Index{again(), again()}
