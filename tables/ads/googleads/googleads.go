@@ -19,6 +19,15 @@
 //     currency. Conversions are booked to the day of the click and go on
 //     arriving through the conversion window, at most 90 days: until then a day
 //     is provisional.
+//   - A query is for one account: metrics of a manager are refused
+//     (REQUESTED_METRICS_FOR_MANAGER), and there is no query across accounts and
+//     no report in the background. No longest range of days is published, and a
+//     stream is one operation however long it is: the days of an account are
+//     asked for together.
+//   - A stream gives its control totals itself (summaryRowSetting): the last chunk
+//     holds the summary row alone, the metrics of all rows together. Those of
+//     search terms are not the sums of the rows that are shown
+//     (googleads/google-ads-dotnet issue 474).
 //   - A developer token has so many operations in 24 hours, by its level of access
 //     (option access_level), and token and account each have a bucket of requests
 //     whose size is not published. Error 429 says in QuotaErrorDetails which one
