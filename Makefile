@@ -24,7 +24,7 @@ test: build
 	$(GO) test -tags $(TAGS) -race -short $(RACE)
 
 # What the cache promises, shown in simulated time: every program of argo bench.
-BENCH := freshness cover price restart faults
+BENCH := freshness cover quota price restart faults
 bench: build
 	@set -e; for p in $(BENCH); do bin/argo bench $$p $(ARGS); done
 

@@ -28,6 +28,7 @@ type trial struct {
 var trials = []trial{
 	{"freshness", "an hourly dashboard over months: settled days are true, provisional ones as young as promised, for a fraction of the calls", freshness},
 	{"cover", "overlapping questions, one after another, fifty at once, from two processes: each cell is fetched once", cover},
+	{"quota", "a day of two processes, people, actions and a backlog that never ends, killed in the middle: no limit exceeded, none left unused", quota},
 	{"price", "EXPLAIN FETCH says beforehand what a statement costs: predicted calls are the calls made", price},
 	{"restart", "gigabytes of cache: the first answer after a start, the hit ratio, and a second node on the same bucket", restart},
 	{"faults", "vendors that fail in every way, kill -9 at any moment: no wrong row, no lost day, no coverage without data, AS OF gives what it gave", faults},
@@ -180,6 +181,6 @@ status says the same. Nothing leaves this machine.
 	f.StringVar(&b.s3, "s3", "", "`URL` of an S3 server for restart; default: one in this process")
 	f.BoolVar(&b.keep, "keep", false, "keep the folder")
 	f.StringVar(&b.dir, "dir", "", "use `DIR`, which must be empty, and keep it")
-	c.AddCommand(benchNodeCommand())
+	c.AddCommand(benchNodeCommand(), benchCrewCommand())
 	return c
 }

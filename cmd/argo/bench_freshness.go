@@ -57,7 +57,7 @@ func freshness(ctx context.Context, b *bench) error {
 			if err := n.app.worker.Work(ctx); err != nil {
 				return err
 			}
-			if err := v.settle(ctx, 5*time.Millisecond); err != nil {
+			if err := v.settle(ctx, 3*time.Millisecond); err != nil {
 				return err
 			}
 			v.page.Set(noon.Add(time.Duration(asks) * time.Hour))
@@ -84,7 +84,7 @@ func freshness(ctx context.Context, b *bench) error {
 		for _, g := range grains {
 			judges[g.name].hear(now, from, byTable[g.name])
 		}
-		if err := v.settle(ctx, 10*time.Millisecond); err != nil {
+		if err := v.settle(ctx, 3*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -286,14 +286,23 @@ func (v *vendors) start(ctx context.Context, config string) (*node, error) {
 	return n, n.connect(ctx)
 }
 
-// spawn runs a gateway in a process of its own.
-func (v *vendors) spawn(ctx context.Context, config string) (*node, error) {
+// self gives a name by which this program is argo, which a test binary is too.
+func (b *bench) self() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	link := filepath.Join(v.b.dir, "argo") // by this name a test binary is argo too
+	link := filepath.Join(b.dir, "argo")
 	if err := os.Symlink(self, link); err != nil && !os.IsExist(err) {
+		return "", err
+	}
+	return link, nil
+}
+
+// spawn runs a gateway in a process of its own.
+func (v *vendors) spawn(ctx context.Context, config string) (*node, error) {
+	argo, err := v.b.self()
+	if err != nil {
 		return nil, err
 	}
 	v.slots++
@@ -304,7 +313,7 @@ func (v *vendors) spawn(ctx context.Context, config string) (*node, error) {
 		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(link, "bench", "node", "--config", config, "--clock", filepath.Join(v.b.dir, "clock"), "--slot", strconv.Itoa(slot))
+	cmd := exec.Command(argo, "bench", "node", "--config", config, "--clock", filepath.Join(v.b.dir, "clock"), "--slot", strconv.Itoa(slot))
 	cmd.Stderr = log
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -427,45 +436,25 @@ func (n *node) session(ctx context.Context, f func(c *sql.Conn) error) error {
 	})
 }
 
-// settle waits until nothing has happened at the vendors for a while and no
-// node has claimed anything that it is about to ask for: what a statement began
-// in the background is done.
+// settle waits until nothing is renewed in the background of earlier statements
+// by a gateway of this process, and nothing has happened at the vendors for a
+// while, which is all that is known of gateways in their own.
 func (v *vendors) settle(ctx context.Context, quiet time.Duration) error {
 	return v.page.while(v.door.busy, func() error {
-		for {
-			since, events := time.Now(), int64(-1)
-			for time.Since(since) < quiet {
-				<-time.After(time.Millisecond)
-				if e := v.door.busy.events.Load(); e != events || v.door.busy.open.Load() > 0 {
-					since, events = time.Now(), e
+		for _, n := range v.nodes {
+			if n.app != nil {
+				if err := n.app.cache.Calm(ctx); err != nil {
+					return err
 				}
 			}
-			claimed, err := v.claimed(ctx)
-			if err != nil || !claimed {
-				return err
+		}
+		for since, events := time.Now(), int64(-1); time.Since(since) < quiet; <-time.After(time.Millisecond) {
+			if e := v.door.busy.events.Load(); e != events || v.door.busy.open.Load() > 0 {
+				since, events = time.Now(), e
 			}
 		}
+		return nil
 	})
-}
-
-// claimed looks for fetches under way in the gateways of this process.
-func (v *vendors) claimed(ctx context.Context) (bool, error) {
-	for _, n := range v.nodes {
-		if n.app == nil {
-			continue
-		}
-		for _, a := range v.apis {
-			for _, table := range benchTables {
-				for _, account := range a.accounts {
-					claims, err := n.app.db.Index().Claims(ctx, a.name, table, account.ID, v.page.Now())
-					if err != nil || len(claims) > 0 {
-						return true, err
-					}
-				}
-			}
-		}
-	}
-	return false, nil
 }
 
 // flow lets time pass as it does for everybody, until stop is called.
