@@ -231,7 +231,9 @@ func TestBackfillGoesOn(t *testing.T) {
 					t.Fatalf("in the middle it is %+v", j)
 				}
 				die(o, ctx, jobs)
+				o.mu.Lock()
 				o.before = nil
+				o.mu.Unlock()
 				second := *o
 				second.fixture = &fixture{T: t, source: o.source, index: o.index, store: o.store}
 				second.start(func(c *cache.Options, t *tables.Table) {
