@@ -197,6 +197,10 @@ func (c *Cache) Sweep(ctx context.Context) error {
 		}
 	}
 	now, strays := c.now(), 0
+	since := now
+	if c.o.Alone != nil && c.o.Alone() {
+		since = now.Add(-c.o.Grace) // nobody else can need what the index does not know
+	}
 	for place := range c.orphans {
 		if !there[place] || known[place] {
 			delete(c.orphans, place)
@@ -204,7 +208,7 @@ func (c *Cache) Sweep(ctx context.Context) error {
 	}
 	for _, place := range files {
 		if _, seen := c.orphans[place]; !known[place] && !seen && c.pins[path.Base(place)] == 0 {
-			c.orphans[place] = orphan{since: now}
+			c.orphans[place] = orphan{since: since}
 			strays++
 		}
 	}

@@ -36,6 +36,9 @@ type Options struct {
 	// Alive, where non-nil, says whether the process of an owner lives, so that
 	// nobody waits for one that has died; nil: its claims run out.
 	Alive func(owner string) bool
+	// Alone, where non-nil, says that no other process uses the Store now: a file
+	// that a crash left behind then needs no grace.
+	Alone func() bool
 	// Fingerprint, where non-nil, gives a text that changes with the
 	// configuration of a source (a hash of its options): the accounts that were
 	// remembered under another one are not taken for those of today.

@@ -48,6 +48,7 @@ type app struct {
 	// which of them live.
 	owner string
 	alive func(owner string) bool
+	first func() bool // no other one lives
 }
 
 // clock is what time the gateway lives in.
@@ -162,6 +163,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	}
 	a.closers = append(a.closers, done)
 	a.owner = filepath.Base(tmp)
+	a.first = func() bool { return alone(tmp) }
 	a.alive = func(owner string) bool { return owner != "" && taken(filepath.Join(filepath.Dir(tmp), owner)) }
 	if a.db, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, "state.db")); err != nil {
 		return nil, err

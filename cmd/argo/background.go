@@ -28,7 +28,7 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 	o := cache.Options{
 		Index: a.db.Index(), Now: c.Now, Log: a.log,
 		MaxBytes: int64(k.MaxBytes), Fingerprint: a.cfg.Fingerprint,
-		Owner: a.owner, Alive: a.alive,
+		Owner: a.owner, Alive: a.alive, Alone: a.first,
 		History: cache.History{Keep: time.Duration(k.History.Keep), MaxBytes: int64(k.History.MaxBytes)},
 	}
 	disk, err := parquet.NewStore(filepath.Join(a.cfg.DataDir, "segments"))
@@ -65,7 +65,7 @@ func (a *app) tiers(ctx context.Context, c clock) (cache.Options, error) {
 	}
 	a.closers = append(a.closers, store.Close)
 	// Of processes on other machines nobody knows whether they live.
-	o.Index, o.Store, o.MaxBytes, o.Owner, o.Alive = index, store, int64(k.S3.MaxBytes), "", nil
+	o.Index, o.Store, o.MaxBytes, o.Owner, o.Alive, o.Alone = index, store, int64(k.S3.MaxBytes), "", nil, nil
 	return o, nil
 }
 

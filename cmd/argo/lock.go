@@ -92,3 +92,17 @@ func ownDir(parent string) (dir string, done func() error, err error) {
 	}
 	return dir, func() error { return errors.Join(os.RemoveAll(dir), unlock()) }, nil
 }
+
+// alone says that the folder of ownDir is the only one whose process lives.
+func alone(own string) bool {
+	all, err := os.ReadDir(filepath.Dir(own))
+	if err != nil {
+		return false
+	}
+	for _, e := range all {
+		if path := filepath.Join(filepath.Dir(own), e.Name()); path != own && taken(path) {
+			return false
+		}
+	}
+	return true
+}

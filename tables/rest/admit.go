@@ -149,7 +149,7 @@ func (c *Client) try(ctx context.Context, t *ticket, w *waiter) (no *refusal, er
 		}
 		at := now.UnixMicro()
 		for i, l := range t.limits {
-			all[i].take(flight{ID: t.id, At: at, Until: at + hold.Microseconds(), Units: l.Units, Place: w.place})
+			all[i].take(flight{ID: t.id, At: at, Until: at + all[i].Law.hold().Microseconds(), Units: l.Units, Place: w.place})
 			states[l.Key] = all[i].state()
 		}
 		return nil

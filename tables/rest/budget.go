@@ -43,8 +43,11 @@ var (
 )
 
 const (
-	// hold is how long a request without a reply may take to arrive.
-	hold = time.Minute
+	// hold is how long a request without a reply may take to arrive, and transit
+	// how long it is on its way at most: a bucket counts what arrives, and what a
+	// dead process had under way would keep it from filling.
+	hold    = time.Minute
+	transit = 5 * time.Second
 	// skew is how far the clock of a source may be from ours, at a midnight.
 	skew = 2 * time.Second
 	// small is a limit of which a claim is a few units: these are whole, or nobody
@@ -158,6 +161,14 @@ func (b *budget) state() []byte {
 		panic(err) // numbers and texts
 	}
 	return text
+}
+
+// hold is how long a request counts as under way without a reply.
+func (l Law) hold() time.Duration {
+	if l.Kind == "bucket" {
+		return transit
+	}
+	return hold
 }
 
 func (b *budget) limit() int {
