@@ -103,10 +103,10 @@ func TestUntied(t *testing.T) {
 		if want := "{2026-11-01 2026-11-04} cost 4 9 -5 true\n{2026-11-20 2026-11-21} cost 2 2 0 false\n"; got != want && got != "{2026-11-20 2026-11-21} cost 2 2 0 false\n{2026-11-01 2026-11-04} cost 4 9 -5 true\n" {
 			t.Errorf("argo.reconcile has\n%s", got)
 		}
-		pass(23 * time.Hour) // settled days are not asked for all day long
+		pass(17 * time.Hour) // settled days are not asked for all day long; from 18 on they may be renewed
 		ask(old, "break")
 		calls(0)
-		pass(2 * time.Hour)
+		pass(8 * time.Hour)
 		ask(old, "ok")
 		calls(1)
 		pass(1000 * time.Hour)

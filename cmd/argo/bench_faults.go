@@ -571,7 +571,7 @@ func hundredths(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
 // every day of every table, in strict mode, then what argo.coverage says of
 // days without rows.
 func (x *ordeal) inspect(ctx context.Context) error {
-	x.v.page.Advance(6 * time.Hour) // whoever is parked comes back
+	x.v.page.Advance(21 * time.Hour) // whoever is parked comes back
 	today := tables.DayOf(x.v.page.Now())
 	for table, accounts := range map[string][]string{
 		"google_ads.campaign_performance": googleAccounts, "appsflyer.partners_by_date": apps,

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -230,6 +231,7 @@ func (b *budget) tidy(now time.Time) {
 		}
 	}
 	if b.Law.Kind == "bucket" {
+		b.expire(t)
 		b.Level = b.fill(now)
 	}
 	b.Flight = slices.DeleteFunc(b.Flight, func(f flight) bool { return f.Until <= t })
@@ -240,6 +242,19 @@ func (b *budget) tidy(now time.Time) {
 	}
 	b.Seen = t
 	b.back(refreshing, now)
+}
+
+// expire ends the requests of a bucket that count as arrived by t, each at its
+// own moment: from then on it fills behind them, whoever looks at it, and however
+// late.
+func (b *budget) expire(t int64) {
+	slices.SortStableFunc(b.Flight, func(x, y flight) int { return cmp.Compare(x.Until, y.Until) })
+	for len(b.Flight) > 0 && b.Flight[0].Until <= t {
+		if at := b.Flight[0].Until; at > b.Seen {
+			b.Level, b.Seen = b.fill(time.UnixMicro(at)), at
+		}
+		b.Flight = b.Flight[1:]
+	}
 }
 
 // fill is the level of a bucket at t. What a full pool cannot take flows to the

@@ -236,6 +236,27 @@ func TestBucketSharesItsRate(t *testing.T) {
 	}
 }
 
+// What a process sent that died counts as arrived a minute later, and the bucket
+// fills behind it from then on, though nobody has written its state since: who
+// looks and may not take yet writes nothing.
+func TestRequestsOfTheDead(t *testing.T) {
+	law := Bucket(100*time.Millisecond, 20)
+	b := open(nil, law, "", noon)
+	for i := range 20 {
+		at := noon.Add(time.Duration(i) * time.Millisecond)
+		b.take(flight{ID: fmt.Sprint(i), At: at.UnixMicro(), Until: at.Add(hold).UnixMicro(), Units: 1, Place: acting})
+	}
+	state := b.state()
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 0}, {59 * time.Second, 0}, {hold + 10*time.Millisecond, 0}, {hold + time.Second, 10}, {hold + 1200*time.Millisecond, 12}, {hold + time.Hour, 20}} {
+		if n := open(state, law, "", noon.Add(c.after)).available(acting, noon.Add(c.after)); n != c.want {
+			t.Errorf("%s after they were sent there are %d, not %d", c.after, n, c.want)
+		}
+	}
+}
+
 func TestWait(t *testing.T) {
 	for _, c := range []struct {
 		law  Law
