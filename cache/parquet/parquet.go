@@ -199,10 +199,10 @@ func (s *Store) Put(ctx context.Context, place string, fill func(*os.File) error
 // the folder as empty in between; then it is made again.
 func (s *Store) move(from, to string) error {
 	for try := 0; ; try++ {
-		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-			return err
+		err := os.MkdirAll(filepath.Dir(to), 0o700) // a parent may go while it is made, too
+		if err == nil {
+			err = os.Rename(from, to)
 		}
-		err := os.Rename(from, to)
 		if err == nil || try == 100 || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
