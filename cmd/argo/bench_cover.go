@@ -340,7 +340,7 @@ func reports(calls []asked) (n, lists, twice int) {
 func (c *coverage) sequence(ctx context.Context, n *node, api *apiVendor, connection string, g grain) error {
 	count := c.b.queries
 	if count == 0 {
-		count = pick(c.b, 1000, 60)
+		count = pick(c.b, 1000, 25)
 	}
 	today := tables.DayOf(noon)
 	var questions []question
@@ -365,11 +365,31 @@ func (c *coverage) sequence(ctx context.Context, n *node, api *apiVendor, connec
 	return nil
 }
 
+// beside gives the cells of calls that no question is about.
+func (c *coverage) beside(calls []asked, questions []question) (out []cell) {
+	now, wanted := c.v.page.Now(), map[cell]bool{}
+	for _, q := range questions {
+		for _, a := range q.of(c.accounts) {
+			for d := range q.cells(a, now) {
+				wanted[cell{a.ID, d}] = true
+			}
+		}
+	}
+	for _, call := range calls {
+		for d := call.days.From; call.table != "" && d <= call.days.To; d = d.Add(1) {
+			if k := (cell{call.account, d}); !wanted[k] {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}
+
 // atOnce asks fifty questions at the same time, of the nodes in turn. With
 // same they differ in accounts and columns only, so that the fewest calls do
 // not depend on who comes first.
 func (c *coverage) atOnce(ctx context.Context, nodes []*node, api *apiVendor, connection string, g grain, same bool) error {
-	const together = 50
+	together := pick(c.b, 50, 16)
 	today := tables.DayOf(noon)
 	var questions []question
 	for range together {
@@ -393,7 +413,11 @@ func (c *coverage) atOnce(ctx context.Context, nodes []*node, api *apiVendor, co
 	if err := c.v.settle(ctx, 20*time.Millisecond); err != nil {
 		return err
 	}
-	calls, _, twice := reports(api.take())
+	taken := api.take()
+	calls, _, twice := reports(taken)
+	if beside := c.beside(taken, questions); len(beside) > 0 && g.maxDays == 1 {
+		c.b.demand(false, "%s: %d cells were read that nobody asked for, such as %v", connection, len(beside), beside[0])
+	}
 	_, _, best := c.plan(questions, g)
 	worst := 0
 	for range 200 {

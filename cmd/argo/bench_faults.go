@@ -71,7 +71,7 @@ func faults(ctx context.Context, b *bench) error {
 	api.delay = 10 * time.Millisecond // so that a kill can fall into a call
 	stop := v.flow()
 	defer stop()
-	each := cmp.Or(b.queries, pick(b, 1000, 30))
+	each := cmp.Or(b.queries, pick(b, 1000, 15))
 	chosen := faultPlans()
 	if b.short {
 		chosen = nil

@@ -56,7 +56,7 @@ var quotaDays = []quotaDay{
 // three times in the middle, and counts at the vendor.
 func quota(ctx context.Context, b *bench) error {
 	for i, d := range quotaDays {
-		if b.short && i%2 == 0 {
+		if b.short && i < len(quotaDays)-1 {
 			continue
 		}
 		b.say("quota: %s", d.name)
