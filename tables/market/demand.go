@@ -115,7 +115,7 @@ func (s *state) character(id int64) character {
 	group := s.groups.byID[id].versions[0].val
 	versions := s.campaigns.byID[group.Campaign].versions
 	c := versions[0].val
-	account, _ := accountOf(group.Account)
+	account, _ := s.account(group.Account)
 	f, ok := forms[c.Form]
 	if !ok {
 		f = forms[Search]

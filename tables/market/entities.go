@@ -1,6 +1,7 @@
 package market
 
 import (
+	"slices"
 	"time"
 
 	"argo/tables"
@@ -75,6 +76,7 @@ type Manager struct {
 // Account of an advertiser: one currency and one calendar.
 type Account struct {
 	ID, Manager    int64
+	Channel        string // "" for the first one
 	Name           string
 	Advertiser     string
 	Currency, Zone string // ISO 4217, IANA
@@ -163,13 +165,28 @@ func (a App) Location() *time.Location { return zone(a.Zone) }
 func (m *Market) Managers() []Manager { return managers() }
 
 // Accounts lists the advertisers' accounts, by id.
-func (m *Market) Accounts() []Account { return accounts() }
+func (m *Market) Accounts() []Account {
+	all := m.state.Load().accounts
+	if m.whole {
+		return slices.Clone(all)
+	}
+	var out []Account
+	for _, a := range all {
+		if a.Channel == m.channel {
+			out = append(out, a)
+		}
+	}
+	return out
+}
 
 // Apps lists the advertisers' apps.
 func (m *Market) Apps() []App { return apps() }
 
 // Account gives one account.
-func (m *Market) Account(id int64) (Account, bool) { return accountOf(id) }
+func (m *Market) Account(id int64) (Account, bool) {
+	a, ok := m.state.Load().account(id)
+	return a, ok && (m.whole || a.Channel == m.channel)
+}
 
 // Campaigns of an account by id, removed ones too. So are all lists below.
 func (m *Market) Campaigns(account int64) []Campaign {

@@ -103,7 +103,7 @@ func (g Figures) Zero() bool { return g == Figures{} }
 func (m *Market) Facts(q Query) iter.Seq[Fact] {
 	return func(yield func(Fact) bool) {
 		v := m.view(q.AsOf)
-		account, ok := accountOf(q.Account)
+		account, ok := v.s.account(q.Account)
 		if !ok || account.Status != Enabled {
 			return
 		}

@@ -180,7 +180,7 @@ func (v *view) today(id int64, day tables.Day, on float64) part {
 // terms gives what people type for a keyword, the rare rest last.
 func (v *view) terms(keyword int64, day tables.Day) ([]Term, []part) {
 	k := v.s.keywords.byID[keyword].versions[0].val
-	account, _ := accountOf(k.Account)
+	account, _ := v.s.account(k.Account)
 	list := tails[account.Country]
 	n := stream(v.s.Seed, keyword, "", ofRates)
 	out := []Term{{k.Text, "exact", true}}

@@ -129,13 +129,14 @@ func (m *Market) LoadActions(path string) error {
 	if err := json.Unmarshal(lines[0], &h); err != nil || h.Start == "" || h.Origin.IsZero() {
 		return fmt.Errorf("load actions: %s does not begin with the header of a world", path)
 	}
+	accounts := accountsOf(h.Channels)
 	var actions []Action
 	for i, line := range lines[1:] {
 		var a Action
 		if err := json.Unmarshal(line, &a); err != nil {
 			return fmt.Errorf("load actions: %s line %d: %w", path, i+2, err)
 		}
-		if err := a.check(); err != nil {
+		if err := a.check(accounts); err != nil {
 			return fmt.Errorf("load actions: %s line %d: %w", path, i+2, err)
 		}
 		actions = append(actions, a)
@@ -146,10 +147,10 @@ func (m *Market) LoadActions(path string) error {
 	return nil
 }
 
-// check says whether the action can be applied blindly.
-func (a Action) check() error {
+// check says whether the action can be applied blindly in a world with these accounts.
+func (a Action) check(accounts []Account) error {
 	h := blank(a.Kind, a.Account, a.ID)
-	if _, ok := accountOf(a.Account); !ok || h == nil || !slices.Contains([]Op{Create, Update, Remove}, a.Op) {
+	if !slices.ContainsFunc(accounts, func(o Account) bool { return o.ID == a.Account }) || h == nil || !slices.Contains([]Op{Create, Update, Remove}, a.Op) {
 		return fmt.Errorf("action %d is not of this world", a.Seq)
 	}
 	for _, f := range a.Fields {

@@ -43,6 +43,7 @@ package market
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,11 +57,28 @@ type Options struct {
 	Start tables.Day // first day with data; "" is 120 days before the clock's day
 	Clock Clock      // nil: the wall clock
 	Law   Law        // of restatement
+	// Channels have accounts of their own beside the first ones; see [Market.On].
+	Channels []Channel
 }
 
-// Market is a world. Safe for concurrent use: readers see one state for the
-// whole of a call, actions are applied one after the other.
+// Channel is a place where advertisers buy beside the first one: as many
+// accounts as it says, each for one country's audience, in turn.
+type Channel struct {
+	Name      string   `json:"name"`
+	Countries []string `json:"countries"` // "KR", "US", "JP"
+	Accounts  int      `json:"accounts"`
+}
+
+// Market is a world, or what one channel has of it. Safe for concurrent use:
+// readers see one state for the whole of a call, actions are applied one after
+// the other.
 type Market struct {
+	*world
+	channel string // of its accounts; see On
+	whole   bool   // all channels
+}
+
+type world struct {
 	clock Clock
 
 	mu      sync.Mutex // serialises actions and the journal
@@ -73,7 +91,7 @@ type Market struct {
 // (a few edits by people of the agency) belongs to it: the moment of New is the
 // origin of the world and is kept by SaveActions.
 func New(o Options) *Market {
-	m := &Market{clock: o.Clock}
+	m := &Market{world: &world{clock: o.Clock}, whole: true}
 	if m.clock == nil {
 		m.clock = RealClock{}
 	}
@@ -81,7 +99,7 @@ func New(o Options) *Market {
 	if o.Start == "" {
 		o.Start = tables.DayOf(now).Add(-120)
 	}
-	m.rebuild(header{Seed: o.Seed, Start: o.Start, Origin: now, Law: o.Law}, nil)
+	m.rebuild(header{Seed: o.Seed, Start: o.Start, Origin: now, Law: o.Law, Channels: slices.Clone(o.Channels)}, nil)
 	return m
 }
 
@@ -95,6 +113,17 @@ func (m *Market) rebuild(h header, actions []Action) {
 	}
 	m.caches.Clear()
 	m.state.Store(s)
+}
+
+// On gives the world as the channel called name sees it: the accounts that
+// [Options.Channels] gave it, or the first ones where it is not among them.
+// What happens on one is part of the same world: the same people install the
+// same apps, and the same tracker counts them.
+func (m *Market) On(name string) *Market {
+	if !slices.ContainsFunc(m.state.Load().Channels, func(c Channel) bool { return c.Name == name }) {
+		name = ""
+	}
+	return &Market{world: m.world, channel: name}
 }
 
 // Clock of the world.

@@ -652,3 +652,59 @@ func benchmark(b *testing.B, g Grain) {
 		b.ReportMetric(float64(n), "rows/op")
 	}
 }
+
+// A channel's accounts are its own, the same world has all of them, what the
+// first channel has does not depend on the others, and a tracker counts the
+// users of every channel.
+func TestChannels(t *testing.T) {
+	clock := NewClock(noon)
+	alone := New(Options{Seed: 1, Start: tables.DayOf(noon).Add(-20), Clock: clock})
+	channels := []Channel{{Name: "meta_ads", Countries: []string{"KR", "US"}, Accounts: 8}, {Name: "naver", Countries: []string{"KR"}, Accounts: 3}}
+	m := New(Options{Seed: 1, Start: tables.DayOf(noon).Add(-20), Clock: clock, Channels: channels})
+	first, meta, naver := m.On("google_ads"), m.On("meta_ads"), m.On("naver")
+	if got, want := first.Accounts(), alone.Accounts(); !slices.Equal(got, want) {
+		t.Errorf("the first channel has %v, alone %v", got, want)
+	}
+	if len(meta.Accounts()) != 8 || len(naver.Accounts()) != 3 || len(m.Accounts()) != 11+len(first.Accounts()) {
+		t.Errorf("%d and %d accounts of %d", len(meta.Accounts()), len(naver.Accounts()), len(m.Accounts()))
+	}
+	names := map[string]bool{}
+	for _, a := range meta.Accounts() {
+		if names[a.Name] = true; a.Channel != "meta_ads" || len(meta.Campaigns(a.ID)) == 0 {
+			t.Errorf("%+v", a)
+		}
+		if _, ok := naver.Account(a.ID); ok {
+			t.Errorf("naver knows %d", a.ID)
+		}
+	}
+	if len(names) != 8 {
+		t.Errorf("names %v", names)
+	}
+	days := tables.Days{From: tables.DayOf(noon).Add(-3), To: tables.DayOf(noon)}
+	for _, a := range alone.Accounts() {
+		if got, want := total(first, Query{Account: a.ID, Days: days}), total(alone, Query{Account: a.ID, Days: days}); got != want {
+			t.Errorf("account %d: %+v, alone %+v", a.ID, got, want)
+		}
+	}
+	installs := map[string]int64{}
+	for _, c := range m.Tracker(CohortQuery{App: "com.example.branda", Days: days}) {
+		if c.Origin == FromAds {
+			installs[c.Channel] += c.Installs
+		}
+	}
+	if installs[""] == 0 || installs["meta_ads"] == 0 || installs["naver"] == 0 {
+		t.Errorf("installs by channel %v", installs)
+	}
+	file := filepath.Join(t.TempDir(), "world.jsonl")
+	c := meta.Campaigns(meta.Accounts()[0].ID)[0]
+	if _, err := meta.Apply("a", "b", Change{Op: Update, Kind: KindCampaign, Account: c.Account, ID: c.ID, Set: []Set{{Name: "status", Value: "paused"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.SaveActions(file); err != nil {
+		t.Fatal(err)
+	}
+	again := New(Options{Clock: clock})
+	if err := again.LoadActions(file); err != nil || again.On("meta_ads").Campaigns(c.Account)[0].Status != Paused {
+		t.Errorf("loaded: %v", err)
+	}
+}

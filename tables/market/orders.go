@@ -33,7 +33,7 @@ func (m *Market) Orders(days tables.Days) []Order {
 	for i, a := range appList {
 		add := func(u user) {
 			loc := a.Location()
-			if account, ok := accountOf(u.account); ok {
+			if account, ok := v.s.account(u.account); ok {
 				loc = account.Location()
 			}
 			for j, o := range u.orders {
@@ -80,7 +80,7 @@ func (m *Market) MediaPlan() []Plan {
 	first := v.s.Start.Time()
 	for t := time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, time.UTC); !t.After(v.at.AddDate(0, 1, 0)); t = t.AddDate(0, 1, 0) {
 		length := int64(t.AddDate(0, 1, -1).Day())
-		for _, account := range accountList {
+		for _, account := range v.s.accounts {
 			if account.Status != Enabled {
 				continue
 			}

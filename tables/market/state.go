@@ -17,13 +17,16 @@ type header struct {
 	Start  tables.Day `json:"start"`
 	Origin time.Time  `json:"origin"` // when the world was first made
 	Law    Law        `json:"law,omitzero"`
+
+	Channels []Channel `json:"channels,omitempty"`
 }
 
 // state is everything that actions change, with its past. It is never modified
 // once it is shared: an action makes a new one.
 type state struct {
 	header
-	last      Action // for its Seq and At
+	accounts  []Account // by id
+	last      Action    // for its Seq and At
 	log       []Action
 	moments   map[int64][]int64 // times of the actions in each account, Unix microseconds, rising
 	campaigns *book[Campaign]

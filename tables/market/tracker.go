@@ -28,6 +28,7 @@ type Cohort struct {
 	App               string
 	Day               tables.Day
 	Origin            Origin
+	Channel           string `json:",omitempty"` // of the account; "" for the first one
 	Account, Campaign int64  // of FromAds
 	Name              string // of the campaign; "" for organic
 	Country           string // ISO 3166
@@ -49,6 +50,7 @@ type Event struct {
 // user is one person who came through an origin.
 type user struct {
 	origin            Origin
+	channel           string
 	account, campaign int64
 	name, country     string
 	retargeting       bool
@@ -97,7 +99,7 @@ func (m *Market) Tracker(q CohortQuery) []Cohort {
 		k := key{day, u.origin, u.campaign, u.name, u.country}
 		c, ok := cohorts[k]
 		if !ok {
-			c = &Cohort{App: q.App, Day: day, Origin: u.origin, Account: u.account, Campaign: u.campaign, Name: u.name,
+			c = &Cohort{App: q.App, Day: day, Origin: u.origin, Channel: u.channel, Account: u.account, Campaign: u.campaign, Name: u.name,
 				Country: u.country, Retargeting: u.retargeting, Events: make([]Event, len(a.Events))}
 			cohorts[k] = c
 		}
@@ -200,7 +202,7 @@ func countryOf(home string, luck float64) string {
 // clickers calls f for everybody who installed or ordered after a click in an
 // account of the app, on the account's days given.
 func (v *view) clickers(a App, days tables.Days, f func(user)) {
-	for _, account := range accountList {
+	for _, account := range v.s.accounts {
 		if account.App != a.ID || account.Status != Enabled {
 			continue
 		}
@@ -211,7 +213,7 @@ func (v *view) clickers(a App, days tables.Days, f func(user)) {
 		}
 		for _, id := range v.s.campaigns.accounts[account.ID] {
 			c := v.s.campaigns.byID[id].now()
-			u := user{origin: FromAds, account: account.ID, campaign: id, name: c.Name, currency: account.Currency,
+			u := user{origin: FromAds, channel: account.Channel, account: account.ID, campaign: id, name: c.Name, currency: account.Currency,
 				retargeting: strings.HasSuffix(c.Name, "Remarketing")}
 			for _, group := range v.s.groups.parents[id] {
 				for d := days.From; d <= days.To; d = d.Add(1) {
@@ -304,7 +306,7 @@ func (v *view) costs(app int, a App, days tables.Days, f func(tables.Day, user, 
 			}
 		}
 	}
-	for _, account := range accountList {
+	for _, account := range v.s.accounts {
 		if account.App != a.ID || account.Status != Enabled {
 			continue
 		}
@@ -322,7 +324,7 @@ func (v *view) costs(app int, a App, days tables.Days, f func(tables.Day, user, 
 		}
 		for k, sum := range sums {
 			name := v.s.campaigns.byID[k.campaign].now().Name
-			u := user{origin: FromAds, account: account.ID, campaign: k.campaign, name: name, retargeting: strings.HasSuffix(name, "Remarketing")}
+			u := user{origin: FromAds, channel: account.Channel, account: account.ID, campaign: k.campaign, name: name, retargeting: strings.HasSuffix(name, "Remarketing")}
 			report(k.day, u, account.Country, Figures{Impressions: sum.Impressions, Clicks: sum.Clicks, Cost: convert(sum.Cost, account.Currency, a.Currency)})
 		}
 	}

@@ -1,6 +1,7 @@
 package market
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -26,24 +27,52 @@ func managers() []Manager {
 }
 
 var accountList = []Account{
-	{1000000101, asia, "Brand A | KR", "Brand A", "KRW", "Asia/Seoul", "KR", Enabled, "com.example.branda"},
-	{1000000102, agency, "Brand A | US", "Brand A", "USD", "America/New_York", "US", Enabled, "com.example.branda"},
-	{1000000201, asia, "Brand B | JP", "Brand B", "JPY", "Asia/Tokyo", "JP", Enabled, "id900000002"},
-	{1000000202, asia, "Brand B | KR", "Brand B", "KRW", "Asia/Seoul", "KR", Enabled, "id900000002"},
-	{1000000301, agency, "Brand C | US", "Brand C", "USD", "America/New_York", "US", Enabled, "com.example.brandc"},
-	{1000000302, asia, "Brand C | JP", "Brand C", "JPY", "Asia/Tokyo", "JP", Enabled, "com.example.brandc"},
-	{1000000303, agency, "Brand C | Closed", "Brand C", "USD", "America/New_York", "US", Canceled, "com.example.brandc"},
+	{1000000101, asia, "", "Brand A | KR", "Brand A", "KRW", "Asia/Seoul", "KR", Enabled, "com.example.branda"},
+	{1000000102, agency, "", "Brand A | US", "Brand A", "USD", "America/New_York", "US", Enabled, "com.example.branda"},
+	{1000000201, asia, "", "Brand B | JP", "Brand B", "JPY", "Asia/Tokyo", "JP", Enabled, "id900000002"},
+	{1000000202, asia, "", "Brand B | KR", "Brand B", "KRW", "Asia/Seoul", "KR", Enabled, "id900000002"},
+	{1000000301, agency, "", "Brand C | US", "Brand C", "USD", "America/New_York", "US", Enabled, "com.example.brandc"},
+	{1000000302, asia, "", "Brand C | JP", "Brand C", "JPY", "Asia/Tokyo", "JP", Enabled, "com.example.brandc"},
+	{1000000303, agency, "", "Brand C | Closed", "Brand C", "USD", "America/New_York", "US", Canceled, "com.example.brandc"},
 }
 
-func accounts() []Account { return slices.Clone(accountList) }
-
-func accountOf(id int64) (Account, bool) {
-	for _, a := range accountList {
-		if a.ID == id {
-			return a, true
+// accountsOf the first channel and those given. Account 1000020101 is the first
+// of the second one.
+func accountsOf(channels []Channel) []Account {
+	out := slices.Clone(accountList)
+	for i, c := range channels {
+		for j := range c.Accounts {
+			country := c.Countries[j%len(c.Countries)]
+			app := appList[j/len(c.Countries)%len(appList)]
+			a := Account{ID: firstAccount + int64(i+1)*10000 + 101 + int64(j), Manager: agency, Channel: c.Name, Country: country,
+				Name: app.Advertiser + " | " + country, Advertiser: app.Advertiser, Status: Enabled, App: app.ID}
+			if round := j/(len(c.Countries)*len(appList)) + 1; round > 1 {
+				a.Name += fmt.Sprint(" ", round)
+			}
+			switch country {
+			case "KR":
+				a.Manager, a.Currency, a.Zone = asia, "KRW", "Asia/Seoul"
+			case "JP":
+				a.Manager, a.Currency, a.Zone = asia, "JPY", "Asia/Tokyo"
+			default:
+				a.Country, a.Currency, a.Zone = "US", "USD", "America/New_York"
+			}
+			out = append(out, a)
 		}
 	}
-	return Account{}, false
+	return out
+}
+
+// firstAccount is what the accounts' ids are counted from.
+const firstAccount = 1_000_000_000
+
+// account finds one by its id; accounts are sorted by it.
+func (s *state) account(id int64) (Account, bool) {
+	i, ok := slices.BinarySearchFunc(s.accounts, id, func(a Account, id int64) int { return cmp.Compare(a.ID, id) })
+	if !ok {
+		return Account{}, false
+	}
+	return s.accounts[i], true
 }
 
 var appList = []App{
@@ -112,9 +141,9 @@ func price(dollars float64, currency string) int64 {
 }
 
 func newState(h header) *state {
-	s := &state{header: h, moments: map[int64][]int64{}, campaigns: newBook[Campaign](), budgets: newBook[Budget](),
+	s := &state{header: h, accounts: accountsOf(h.Channels), moments: map[int64][]int64{}, campaigns: newBook[Campaign](), budgets: newBook[Budget](),
 		groups: newBook[AdGroup](), ads: newBook[Ad](), keywords: newBook[Keyword]()}
-	for _, a := range accountList {
+	for _, a := range s.accounts {
 		s.populate(a)
 	}
 	return s
@@ -123,7 +152,7 @@ func newState(h header) *state {
 // populate makes the account's entities: campaign 101003 is the third of
 // account …101, its ad groups are 10100301 and so on.
 func (s *state) populate(a Account) {
-	base := a.ID % 1000 * 1000
+	base := (a.ID - firstAccount) * 1000
 	shared := Budget{base + 500, a.ID, a.Advertiser + " | Shared | " + a.Country, Enabled, nice(templates[1].budget, a.Currency), true}
 	s.budgets.add(shared.ID, a.ID, 0, beforeAllTime, shared)
 	for i, t := range templates {
@@ -198,7 +227,7 @@ func (s *state) history() {
 		c  Change
 	}
 	var edits []edit
-	for _, a := range accountList {
+	for _, a := range s.accounts {
 		n := stream(s.Seed, a.ID, "", ofHistory)
 		loc := a.Location()
 		day := tables.DayOf(s.Origin.In(loc))
@@ -208,7 +237,7 @@ func (s *state) history() {
 				edits = append(edits, edit{at, Change{op, kind, a.ID, id, set}})
 			}
 		}
-		base := a.ID % 1000 * 1000
+		base := (a.ID - firstAccount) * 1000
 		for i, t := range templates {
 			switch t.status {
 			case Paused:
