@@ -12,15 +12,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"text/template"
 	"time"
 
 	"argo/configs"
-	"argo/tables/ads/googleads/googleadssim"
 	"argo/tables/fault"
 	"argo/tables/market"
-	"argo/tables/mmp/appsflyer/appsflyersim"
 
 	"github.com/spf13/cobra"
 )
@@ -41,6 +40,7 @@ var demoTemplate = template.Must(template.New("demo.yaml").Parse(demoConfig))
 type demoFlags struct {
 	listen, dir string
 	seed        uint64
+	accounts    int
 }
 
 func demoCommand() *cobra.Command {
@@ -64,11 +64,15 @@ are removed at the end.`,
 	}
 	c.Flags().StringVar(&d.listen, "listen", "127.0.0.1:3306", "`ADDR` of the gateway; by default the next free port from this one on")
 	c.Flags().StringVar(&d.dir, "dir", "", "keep the state in `DIR`")
+	c.Flags().IntVar(&d.accounts, "accounts", 3, "`N` accounts at each channel but Google Ads, which has seven; a kept world keeps its own")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "`N` of the simulated world; a kept world keeps its own")
 	return c
 }
 
 func (d *demoFlags) run(ctx context.Context, stdout io.Writer, chosen bool) (err error) {
+	if d.accounts < 1 || d.accounts > 1000 {
+		return fault.New(fault.Invalid, "--accounts is from 1 to 1000")
+	}
 	dir := d.dir
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "argo-demo-"); err != nil {
@@ -100,7 +104,7 @@ func (d *demoFlags) run(ctx context.Context, stdout io.Writer, chosen bool) (err
 		return fault.New(fault.Refused, "the demo has a published password and listens on loopback addresses only").
 			WithHint("--listen 127.0.0.1:PORT; for others, argo serve --config FILE")
 	}
-	world, err := startWorld(ctx, dir, d.seed)
+	world, err := startWorld(ctx, dir, d.seed, d.accounts)
 	if err != nil {
 		l.Close()
 		return err
@@ -125,26 +129,32 @@ func (d *demoFlags) run(ctx context.Context, stdout io.Writer, chosen bool) (err
 
 // world is the simulated agency with its vendors on loopback ports.
 type world struct {
-	market                *market.Market
-	google                *http.Server
-	tracker               *http.Server
-	GoogleURL, TrackerURL string
-	wg                    sync.WaitGroup
+	market  *market.Market
+	vendors []played
+	wg      sync.WaitGroup
+}
+
+type played struct {
+	source string
+	play   vendorPlay
+	server *http.Server
+	url    string
 }
 
 // startWorld loads or makes the market of dir and starts the simulators.
-func startWorld(ctx context.Context, dir string, seed uint64) (*world, error) {
-	w := &world{market: market.New(market.Options{Seed: seed, Clock: market.RealClock{}})}
+func startWorld(ctx context.Context, dir string, seed uint64, accounts int) (*world, error) {
+	w := &world{market: market.New(market.Options{Seed: seed, Clock: market.RealClock{}, Channels: channelsOf(accounts)})}
 	if err := w.market.Journal(filepath.Join(dir, "market.jsonl")); err != nil {
 		return nil, fault.Wrap(fault.Broken, err, "the kept world cannot be read").(*fault.Error).WithHint("give another --dir, or remove this one")
 	}
-	var err error
-	if w.google, w.GoogleURL, err = w.listen(googleadssim.New(w.market, demoGoogle(w.market))); err != nil {
-		return nil, errors.Join(err, w.market.Close())
-	}
-	if w.tracker, w.TrackerURL, err = w.listen(appsflyersim.New(w.market, demoTracker)); err != nil {
-		w.stop()
-		return nil, err
+	for _, s := range simulators {
+		v := played{source: s.source, play: s.play(s.on(w.market))}
+		var err error
+		if v.server, v.url, err = w.listen(v.play); err != nil {
+			w.stop()
+			return nil, err
+		}
+		w.vendors = append(w.vendors, v)
 	}
 	return w, nil
 }
@@ -165,10 +175,8 @@ func (w *world) listen(h http.Handler) (*http.Server, string, error) {
 }
 
 func (w *world) stop() {
-	for _, s := range []*http.Server{w.google, w.tracker} {
-		if s != nil {
-			s.Close()
-		}
+	for _, v := range w.vendors {
+		v.server.Close()
 	}
 	w.wg.Wait()
 	w.market.Close()
@@ -177,10 +185,17 @@ func (w *world) stop() {
 // configure writes the demo's configuration, its secrets and its lake into
 // dir, and loads it the way argo serve would.
 func (w *world) configure(dir string) (*configs.Config, error) {
-	google := demoGoogle(w.market)
-	secrets := map[string]string{
-		"password": demoPassword, "developer_token": google.DeveloperToken, "client_id": google.ClientID,
-		"client_secret": google.ClientSecret, "refresh_token": google.RefreshToken, "appsflyer_token": demoTracker.Token,
+	secrets := map[string]string{"password": demoPassword}
+	var connections strings.Builder
+	for _, v := range w.vendors {
+		name := func(secret string) string { return v.source + "_" + secret }
+		for secret, value := range v.play.secrets {
+			secrets[name(secret)] = value
+		}
+		ref := func(secret string) string { return "file:" + filepath.Join(dir, "secrets", name(secret)) }
+		if err := writeConnection(&connections, v.source, v.play.connection(v.url, ref)); err != nil {
+			return nil, err
+		}
 	}
 	for name, value := range secrets {
 		if err := writeFile(filepath.Join(dir, "secrets", name), []byte(value+"\n")); err != nil {
@@ -191,11 +206,7 @@ func (w *world) configure(dir string) (*configs.Config, error) {
 		return nil, fmt.Errorf("seed the lake: %w", err)
 	}
 	var text bytes.Buffer
-	err := demoTemplate.Execute(&text, map[string]any{
-		"Dir": dir, "GoogleURL": w.GoogleURL, "TrackerURL": w.TrackerURL,
-		"Manager": google.ManagerID, "Apps": w.market.Apps(), "Since": w.market.Start(),
-	})
-	if err != nil {
+	if err := demoTemplate.Execute(&text, map[string]any{"Dir": dir, "Vendors": connections.String()}); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, "demo.yaml")

@@ -4,25 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"text/template"
 
-	"argo/tables/ads/googleads/googleadssim"
 	"argo/tables/market"
-	"argo/tables/mmp/appsflyer/appsflyersim"
 )
-
-// demoTracker and demoGoogle are the simulators' credentials: made up here,
-// known to the demo's configuration only. The tracker's limits by the minute
-// and the day are off: the connector keeps them by itself.
-var demoTracker = appsflyersim.Options{Token: "demo-appsflyer-token", ShortInterval: -1, LongPerApp: -1, LongPerToken: -1}
-
-func demoGoogle(m *market.Market) googleadssim.Options {
-	return googleadssim.Options{
-		ClientID: "demo-client", ClientSecret: "demo-client-secret", RefreshToken: "demo-refresh-token",
-		DeveloperToken: "demo-developer-token", ManagerID: strconv.FormatInt(m.Managers()[0].ID, 10),
-	}
-}
 
 var greeting = template.Must(template.New("greeting").Parse(`
 Argo's demo listens on {{.Addr}}. Everything in it is simulated; Ctrl-C ends it.
@@ -85,7 +70,7 @@ func (w *world) greet(out io.Writer, addr net.Addr, dir string, kept bool) error
 
 // exampleCampaign is one that is enabled now.
 func (w *world) exampleCampaign() int64 {
-	for _, a := range w.market.Accounts() {
+	for _, a := range w.market.On("google_ads").Accounts() {
 		for _, c := range w.market.Campaigns(a.ID) {
 			if a.Status == market.Enabled && c.Status == market.Enabled {
 				return c.ID

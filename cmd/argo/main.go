@@ -65,6 +65,7 @@ campaign is a stored procedure.
   argo serve --config argo.yaml  the gateway
   argo query 'SELECT 1'          ask a running gateway
   argo fetch DATABASE.TABLE      have it fetch history into its cache
+  argo simulate google_ads       a vendor's API to try things on
 
 Tables, columns with their units, cache segments, statements and changes are
 themselves tables, in the database argo.`,
@@ -72,7 +73,7 @@ themselves tables, in the database argo.`,
 		SilenceErrors: true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), fetchCommand(), sourcesCommand(), benchCommand(), versionCommand())
+	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), fetchCommand(), sourcesCommand(), simulateCommand(), benchCommand(), versionCommand())
 	return c
 }
 
