@@ -26,7 +26,7 @@ func (d Domain) Empty() bool {
 }
 
 // Any says that the domain restricts nothing.
-func (d Domain) Any() bool { return d.In == nil && d.From == nil && d.To == nil }
+func (d Domain) Any() bool { return d.In == nil && d.From == nil && d.To == nil && d.Spans == nil }
 
 // AllowsAccount says whether the account id is in the domain. Account columns
 // are Int or ID, while account ids are text; a range on an account column that
@@ -51,9 +51,18 @@ func (d Domain) AllowsAccount(id string) bool {
 }
 
 // days clips the extent to the domain of a Day column: the ranges of days that
-// are allowed, newest first. A list of days gives one range for each run of
-// consecutive ones, so that the days between two far ones are not fetched.
+// are allowed, newest first. The days between two far ones or two ranges are
+// not fetched.
 func (d Domain) days(extent Days) []Days {
+	if d.In == nil {
+		var out []Days
+		for _, s := range slices.Backward(d.Spans) {
+			out = append(out, Domain{From: s.From, To: s.To}.days(extent)...)
+		}
+		if d.Spans != nil {
+			return out
+		}
+	}
 	r := extent
 	if f, ok := d.From.(Day); ok {
 		r.From = max(r.From, f)
@@ -61,10 +70,10 @@ func (d Domain) days(extent Days) []Days {
 	if t, ok := d.To.(Day); ok {
 		r.To = min(r.To, t)
 	}
+	if r.From > r.To {
+		return nil
+	}
 	if d.In == nil {
-		if r.From > r.To {
-			return nil
-		}
 		return []Days{r}
 	}
 	var list []Day

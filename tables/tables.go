@@ -230,7 +230,13 @@ type Predicate map[string]Domain
 type Domain struct {
 	In       []any
 	From, To any
+	// Spans, where non-nil, says that the value also lies in one of them. They
+	// are disjoint and rising, and From and To are their hull.
+	Spans []Span
 }
+
+// Span is a range of values, ends included; nil is no bound.
+type Span struct{ From, To any }
 
 // Lookup gives the column called name (exact), or nil.
 func (t *Table) Lookup(name string) *Column {

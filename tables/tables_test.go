@@ -124,6 +124,8 @@ func TestSplits(t *testing.T) {
 		{"a range beyond today", Predicate{"date": {From: Day("2026-11-22"), To: Day("2027-01-01")}}, []Scan{{Account: "1", Days: Days{"2026-11-22", "2026-11-22"}}}},
 		{"a list of days", Predicate{"date": {In: []any{Day("2026-11-03"), Day("2026-11-05"), Day("2026-11-04"), Day("2026-11-09"), Day("2020-01-01")}}, "customer_id": {In: []any{int64(1)}}}, []Scan{
 			{Account: "1", Days: Days{"2026-11-09", "2026-11-09"}}, {Account: "1", Days: Days{"2026-11-03", "2026-11-05"}}}},
+		{"two ranges", Predicate{"date": {From: Day("2026-11-02"), Spans: []Span{{Day("2026-11-02"), Day("2026-11-03")}, {Day("2026-11-20"), nil}}}, "customer_id": {In: []any{int64(1)}}}, []Scan{
+			{Account: "1", Days: Days{"2026-11-20", "2026-11-22"}}, {Account: "1", Days: Days{"2026-11-02", "2026-11-03"}}}},
 		{"nothing can match", Predicate{"campaign_id": {In: []any{}}}, nil},
 		{"before the extent", Predicate{"date": {To: Day("2026-10-31")}}, nil},
 	} {

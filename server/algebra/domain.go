@@ -18,7 +18,7 @@ type domain tables.Domain
 func among(vs ...any) domain      { return domain{In: append([]any{}, vs...)} }
 func between(from, to any) domain { return domain{From: from, To: to} }
 
-func (d domain) any() bool { return d.In == nil && d.From == nil && d.To == nil }
+func (d domain) any() bool { return d.In == nil && d.From == nil && d.To == nil && d.Spans == nil }
 
 func (d domain) empty() bool {
 	if d.In != nil {
@@ -28,30 +28,47 @@ func (d domain) empty() bool {
 }
 
 func (d domain) holds(v any) bool {
-	return (d.In == nil || slices.ContainsFunc(d.In, func(o any) bool { return compareValues(o, v) == 0 })) &&
-		(d.From == nil || compareValues(d.From, v) <= 0) && (d.To == nil || compareValues(v, d.To) <= 0)
+	if d.In != nil && !slices.ContainsFunc(d.In, func(o any) bool { return compareValues(o, v) == 0 }) {
+		return false
+	}
+	within := func(s tables.Span) bool {
+		return (s.From == nil || compareValues(s.From, v) <= 0) && (s.To == nil || compareValues(v, s.To) <= 0)
+	}
+	return within(tables.Span{From: d.From, To: d.To}) && (d.Spans == nil || slices.ContainsFunc(d.Spans, within))
 }
 
 // intersect is what both allow.
 func (d domain) intersect(o domain) domain {
-	out := domain{From: later(d.From, o.From), To: earlier(d.To, o.To)}
-	switch {
-	case d.In == nil && o.In == nil:
-		return out
-	case d.In == nil:
+	if d.In == nil {
 		d, o = o, d
 	}
-	out.In = []any{}
-	for _, v := range d.In {
-		if o.holds(v) && (domain{From: out.From, To: out.To}).holds(v) {
-			out.In = append(out.In, v)
+	if d.In != nil {
+		out := among()
+		for _, v := range d.In {
+			if o.holds(v) && d.holds(v) {
+				out.In = append(out.In, v)
+			}
+		}
+		return out
+	}
+	if d.Spans == nil && o.Spans == nil {
+		return between(later(d.From, o.From), earlier(d.To, o.To))
+	}
+	var both []tables.Span
+	for _, x := range d.spans() {
+		for _, y := range o.spans() {
+			if s := between(later(x.From, y.From), earlier(x.To, y.To)); !s.empty() {
+				both = append(both, tables.Span{From: s.From, To: s.To})
+			}
 		}
 	}
-	out.From, out.To = nil, nil
-	return out
+	if len(both) == 0 {
+		return among()
+	}
+	return ofSpans(both)
 }
 
-// union is the smallest domain that allows what either allows.
+// union allows what either allows, and no more where that can be said.
 func (d domain) union(o domain) domain {
 	switch {
 	case d.empty():
@@ -67,29 +84,70 @@ func (d domain) union(o domain) domain {
 		}
 		return out
 	}
-	df, dt := d.hull()
-	of, ot := o.hull()
-	out := domain{}
-	if df != nil && of != nil {
-		out.From = earlier(df, of)
+	return ofSpans(slices.Concat(d.spans(), o.spans()))
+}
+
+// spans of a domain, in any order.
+func (d domain) spans() []tables.Span {
+	switch {
+	case d.In != nil:
+		out := make([]tables.Span, len(d.In))
+		for i, v := range d.In {
+			out[i] = tables.Span{From: v, To: v}
+		}
+		return out
+	case d.Spans != nil:
+		return d.Spans
 	}
-	if dt != nil && ot != nil {
-		out.To = later(dt, ot)
+	return []tables.Span{{From: d.From, To: d.To}}
+}
+
+// mostSpans that a domain keeps apart; of more it is their hull.
+const mostSpans = 1000
+
+// ofSpans is the domain of at least one span, in any order, that may overlap.
+func ofSpans(list []tables.Span) domain {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b tables.Span) int {
+		switch {
+		case a.From == nil && b.From == nil:
+			return 0
+		case a.From == nil:
+			return -1
+		case b.From == nil:
+			return 1
+		}
+		return compareValues(a.From, b.From)
+	})
+	merged := list[:1]
+	for _, s := range list[1:] {
+		last := &merged[len(merged)-1]
+		if last.To != nil && s.From != nil && compareValues(after(last.To), s.From) < 0 {
+			merged = append(merged, s)
+			continue
+		}
+		if last.To != nil && (s.To == nil || compareValues(s.To, last.To) > 0) {
+			last.To = s.To
+		}
+	}
+	out := between(merged[0].From, merged[len(merged)-1].To)
+	if len(merged) > 1 && len(merged) <= mostSpans {
+		out.Spans = merged
 	}
 	return out
 }
 
-// hull is the smallest range around d; nil is no bound.
-func (d domain) hull() (from, to any) {
-	from, to = d.From, d.To
-	for i, v := range d.In {
-		if i == 0 {
-			from, to = v, v
-			continue
+// after is the next value where there is one, else the value itself.
+func after(v any) any {
+	switch v := v.(type) {
+	case tables.Day:
+		return v.Add(1)
+	case int64:
+		if v < math.MaxInt64 {
+			return v + 1
 		}
-		from, to = earlier(from, v), later(to, v)
 	}
-	return from, to
+	return v
 }
 
 func later(a, b any) any {
@@ -133,363 +191,4 @@ func compareValues(a, b any) int {
 		return -1
 	}
 	return 0
-}
-
-// domains are what a condition, being true, says of columns.
-type domains map[ColID]domain
-
-func (m domains) restrict(id ColID, d domain) {
-	if old, ok := m[id]; ok {
-		d = old.intersect(d)
-	}
-	m[id] = d
-}
-
-// implied derives the domains of a condition. A column that has one is not
-// NULL where the condition is true.
-func implied(e Expr) domains {
-	out := domains{}
-	switch e := e.(type) {
-	case *Col:
-		if e.Type.Kind == Int && e.Type.Bool {
-			out[e.ID] = among(true)
-		}
-	case *In:
-		if e.Not {
-			return out
-		}
-		var all domains
-		for _, x := range e.List {
-			if l, ok := x.(*Lit); ok && l.Value == nil {
-				continue
-			}
-			all = orElse(all, comparisonDomain("=", e.Value, x))
-		}
-		return orNone(all)
-	case *Call:
-		switch e.Func {
-		case "and":
-			for _, a := range e.Args {
-				for id, d := range implied(a) {
-					out.restrict(id, d)
-				}
-			}
-		case "or":
-			var all domains
-			for _, a := range e.Args {
-				if never(a) {
-					continue
-				}
-				all = orElse(all, implied(a))
-			}
-			return orNone(all)
-		case "is true":
-			return implied(e.Args[0])
-		case "not", "is false":
-			if c, ok := e.Args[0].(*Col); ok && c.Type.Bool && c.Type.Kind == Int {
-				out[c.ID] = among(false)
-			}
-		case "=", "<=>", "<", "<=", ">", ">=":
-			return comparisonDomain(e.Func, e.Args[0], e.Args[1])
-		case "like":
-			return prefixDomain(e)
-		}
-	}
-	return out
-}
-
-func orNone(m domains) domains {
-	if m == nil {
-		return domains{}
-	}
-	return m
-}
-
-// orElse is what holds of columns in either case; nil is no case yet.
-func orElse(a, b domains) domains {
-	if a == nil {
-		return b
-	}
-	out := domains{}
-	for id, d := range a {
-		if o, ok := b[id]; ok {
-			if u := d.union(o); !u.any() {
-				out[id] = u
-			}
-		}
-	}
-	return out
-}
-
-var flipped = map[string]string{"=": "=", "<=>": "<=>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-// comparisonDomain derives from x op y, one of them constant.
-func comparisonDomain(op string, x, y Expr) domains {
-	l, ok := y.(*Lit)
-	if !ok {
-		if l, ok = x.(*Lit); !ok {
-			return domains{}
-		}
-		x, op = y, flipped[op]
-	}
-	if l.Value == nil {
-		if c, ok := column(x); ok && op != "<=>" {
-			return domains{c.ID: among()}
-		}
-		return domains{}
-	}
-	if op == "<=>" {
-		op = "="
-	}
-	var id ColID
-	var d domain
-	switch x := x.(type) {
-	case *Col:
-		id, d, ok = x.ID, columnDomain(x.Type, op, l), true
-	case *Cast:
-		id, d, ok = castDomain(x, op, l)
-	case *Call:
-		id, d, ok = callDomain(x, op, l)
-	default:
-		ok = false
-	}
-	if !ok || d.any() {
-		return domains{}
-	}
-	return domains{id: d}
-}
-
-// column is the column under implied casts.
-func column(e Expr) (*Col, bool) {
-	for {
-		k, ok := e.(*Cast)
-		if !ok {
-			break
-		}
-		e = k.In
-	}
-	c, ok := e.(*Col)
-	return c, ok
-}
-
-// bounded is the domain of op v, where next and prev are the neighbours of v
-// (nil: none known, the bound itself is taken).
-func bounded(op string, v, prev, next any) domain {
-	switch op {
-	case "=":
-		return among(v)
-	case "<=":
-		return between(nil, v)
-	case ">=":
-		return between(v, nil)
-	case "<":
-		if prev == nil {
-			prev = v
-		}
-		return between(nil, prev)
-	case ">":
-		if next == nil {
-			next = v
-		}
-		return between(next, nil)
-	}
-	return domain{}
-}
-
-// columnDomain is the domain of a column of type t that is op l.
-func columnDomain(t Type, op string, l *Lit) domain {
-	switch t.Kind {
-	case Int:
-		if t.Bool {
-			n, ok := l.Value.(int64)
-			if !ok || op != "=" {
-				return domain{}
-			}
-			if n != 0 && n != 1 {
-				return among()
-			}
-			return among(n == 1)
-		}
-		return wholeDomain(op, l)
-	case Decimal:
-		if v, ok := exactValue(l); ok {
-			return bounded(op, v, nil, nil)
-		}
-	case Double:
-		if v, ok := l.Value.(float64); ok {
-			return bounded(op, v, nil, nil)
-		}
-	case Date:
-		if v, ok := l.Value.(tables.Day); ok {
-			return bounded(op, v, v.Add(-1), v.Add(1))
-		}
-	case DateTime:
-		if v, ok := l.Value.(time.Time); ok {
-			return bounded(op, v, v.Add(-time.Microsecond), v.Add(time.Microsecond))
-		}
-	case Text:
-		if v, ok := l.Value.(string); ok && t.Collation == Bin && l.Type.Collation == Bin {
-			return bounded(op, v, nil, nil)
-		}
-	}
-	return domain{}
-}
-
-// wholeDomain is the domain of a BIGINT that is op a number.
-func wholeDomain(op string, l *Lit) domain {
-	switch v := l.Value.(type) {
-	case int64:
-		prev, next := any(nil), any(nil)
-		if v > math.MinInt64 {
-			prev = v - 1
-		}
-		if v < math.MaxInt64 {
-			next = v + 1
-		}
-		return bounded(op, v, prev, next)
-	case float64:
-		if math.Abs(v) >= 1<<53 {
-			return domain{} // several whole numbers are this double
-		}
-		return roundedDomain(op, int64(math.Floor(v)), v == math.Floor(v))
-	case *apd.Decimal:
-		f := new(apd.Decimal)
-		if _, err := exactContext.Floor(f, v); err != nil {
-			return domain{}
-		}
-		n, err := f.Int64()
-		if err != nil {
-			return domain{}
-		}
-		return roundedDomain(op, n, f.Cmp(v) == 0)
-	}
-	return domain{}
-}
-
-// roundedDomain is that of op v for floor <= v < floor+1.
-func roundedDomain(op string, floor int64, whole bool) domain {
-	if whole {
-		return wholeDomain(op, &Lit{Value: floor})
-	}
-	switch op {
-	case "<", "<=":
-		return between(nil, floor)
-	case ">", ">=":
-		return between(floor+1, nil)
-	}
-	return among()
-}
-
-// castDomain is that of an implied conversion of a column, or of DATE(column).
-func castDomain(k *Cast, op string, l *Lit) (ColID, domain, bool) {
-	c, ok := k.In.(*Col)
-	if !ok {
-		return 0, domain{}, false
-	}
-	switch {
-	case c.Type.Kind == Date && k.Type.Kind == DateTime:
-		t, ok := l.Value.(time.Time)
-		if !ok {
-			return 0, domain{}, false
-		}
-		day := tables.DayOf(t)
-		midnight := t.Equal(day.Time())
-		switch op {
-		case "=":
-			if !midnight {
-				return c.ID, among(), true
-			}
-			return c.ID, among(day), true
-		case "<":
-			if midnight {
-				day = day.Add(-1)
-			}
-			return c.ID, between(nil, day), true
-		case "<=":
-			return c.ID, between(nil, day), true
-		case ">=":
-			if !midnight {
-				day = day.Add(1)
-			}
-			return c.ID, between(day, nil), true
-		case ">":
-			return c.ID, between(day.Add(1), nil), true
-		}
-	case c.Type.Kind == DateTime && k.Type.Kind == Date:
-		day, ok := l.Value.(tables.Day)
-		if !ok {
-			return 0, domain{}, false
-		}
-		return c.ID, span(op, day.Time(), day.Add(1).Time().Add(-time.Microsecond), func(t time.Time) any { return t }), true
-	case c.Type.Kind == DateTime && k.Type.Kind == DateTime && k.Type.Scale >= c.Type.Scale:
-		return c.ID, columnDomain(c.Type, op, l), true
-	case c.Type.Kind == Int && !c.Type.Bool && k.Type.Kind == Double && k.Implied:
-		return c.ID, wholeDomain(op, l), true
-	case c.Type.Kind == Int && c.Type.Bool && k.Type.Kind == Int:
-		return c.ID, columnDomain(c.Type, op, l), true
-	}
-	return 0, domain{}, false
-}
-
-// span is the domain of what lies op the period [from, to].
-func span(op string, from, to time.Time, value func(time.Time) any) domain {
-	switch op {
-	case "=":
-		return between(value(from), value(to))
-	case "<":
-		return between(nil, value(from.Add(-time.Microsecond)))
-	case "<=":
-		return between(nil, value(to))
-	case ">":
-		return between(value(to.Add(time.Microsecond)), nil)
-	case ">=":
-		return between(value(from), nil)
-	}
-	return domain{}
-}
-
-// callDomain is that of YEAR(column).
-func callDomain(k *Call, op string, l *Lit) (ColID, domain, bool) {
-	if k.Func != "year" {
-		return 0, domain{}, false
-	}
-	c, ok := k.Args[0].(*Col)
-	n, whole := l.Value.(int64)
-	if !ok || !whole || !c.Type.dated() || n < 1 || n > 9998 {
-		return 0, domain{}, false
-	}
-	from := time.Date(int(n), 1, 1, 0, 0, 0, 0, time.UTC)
-	to := time.Date(int(n)+1, 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Microsecond)
-	if c.Type.Kind == Date {
-		return c.ID, span(op, from, to, func(t time.Time) any { return tables.DayOf(t) }), true
-	}
-	return c.ID, span(op, from, to, func(t time.Time) any { return t }), true
-}
-
-// prefixDomain is that of column LIKE 'abc%' where texts compare byte by byte:
-// nothing that sorts before the prefix.
-func prefixDomain(k *Call) domains {
-	c, ok := k.Args[0].(*Col)
-	pattern, lit := literalText(k.Args[1])
-	escape, _ := literalText(k.Args[2])
-	if !ok || !lit || c.Type.Kind != Text || c.Type.Collation != Bin {
-		return domains{}
-	}
-	prefix := make([]rune, 0, len(pattern))
-	rs := []rune(pattern)
-	for i := 0; i < len(rs); i++ {
-		if escape != "" && string(rs[i]) == escape && i+1 < len(rs) {
-			i++
-			prefix = append(prefix, rs[i])
-			continue
-		}
-		if rs[i] == '%' || rs[i] == '_' {
-			if len(prefix) == 0 {
-				return domains{}
-			}
-			return domains{c.ID: between(string(prefix), nil)}
-		}
-		prefix = append(prefix, rs[i])
-	}
-	return domains{c.ID: among(string(prefix))}
 }

@@ -189,13 +189,20 @@ func where(s *Scan) string {
 			}
 			fmt.Fprintf(&b, " in {%s}", strings.Join(vs, ", "))
 		}
-		if dom.From != nil || dom.To != nil {
+		spans := dom.Spans
+		if spans == nil && (dom.From != nil || dom.To != nil) {
+			spans = []tables.Span{{From: dom.From, To: dom.To}}
+		}
+		for i, s := range spans {
 			from, to := "", ""
-			if dom.From != nil {
-				from = valueString(dom.From)
+			if s.From != nil {
+				from = valueString(s.From)
 			}
-			if dom.To != nil {
-				to = valueString(dom.To)
+			if s.To != nil {
+				to = valueString(s.To)
+			}
+			if i > 0 {
+				b.WriteString(" or")
 			}
 			fmt.Fprintf(&b, " in [%s … %s]", from, to)
 		}

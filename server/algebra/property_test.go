@@ -24,7 +24,7 @@ var propColumns = []string{"i", "n", "d", "k", "b"}
 func (g *generator) pick(s ...string) string { return s[g.IntN(len(s))] }
 
 func (g *generator) day() string {
-	return fmt.Sprintf("'%d-01-0%d'", 2025+g.IntN(2), 1+g.IntN(3))
+	return fmt.Sprintf("'%d-%s-0%d'", 2025+g.IntN(2), g.pick("01", "01", "01", "02", "04"), 1+g.IntN(3))
 }
 
 func (g *generator) value(col string) string {
@@ -37,6 +37,22 @@ func (g *generator) value(col string) string {
 		return g.pick("0", "1")
 	}
 	return g.pick("0", "1", "2", "3", "1.5", "'2'", "null")
+}
+
+// period is a condition on a day such as dashboards send.
+func (g *generator) period(d string) string {
+	year := 2025 + g.IntN(2)
+	switch g.IntN(5) {
+	case 0:
+		return fmt.Sprintf("(year(%s) = %d and month(%s) %s)", d, year, d, g.pick("= 1", "= 2", "in (2, 4)", "in (1, 2)"))
+	case 1:
+		return fmt.Sprintf("(quarter(%s) = %d and year(%s) in (%d, 2027))", d, 1+g.IntN(2), d, year)
+	case 2:
+		return fmt.Sprintf("(%s between %s and %s or %s between %s and %s)", d, g.day(), g.day(), d, g.day(), g.day())
+	case 3:
+		return fmt.Sprintf("(%s < %s or %s > %s)", d, g.day(), d, g.day())
+	}
+	return fmt.Sprintf("year(%s) %s %d", d, g.pick("=", "<", ">="), year)
 }
 
 // condition over the columns of aliases; outer ones may be referred to.
@@ -61,7 +77,7 @@ func (g *generator) condition(depth int, inner, outer []string) string {
 		c := g.pick("i", "n", "d", "k")
 		return fmt.Sprintf("%s.%s %s %s.%s", inner[0], c, g.pick("=", "=", "=", "<"), inner[len(inner)-1], c)
 	case k < 9:
-		return fmt.Sprintf("year(%s.d) %s %d", a, g.pick("=", "<", ">="), 2025+g.IntN(2))
+		return g.period(a + ".d")
 	case k < 10:
 		return g.pick(a+".b", "not "+a+".b", a+".b is not true", a+".b = 1", a+".k like 'a%'")
 	case k < 12 && depth > 0:

@@ -247,12 +247,9 @@ func concatIDs(a, b map[ColID]bool) map[ColID]bool {
 // restrict derives the domains of a Scan's columns from conditions that are
 // all true together; columns that are equal share theirs.
 func restrict(s *Scan, conds []Expr) {
-	known := domains{}
+	known := together(conds)
 	same := classes{}
 	for _, e := range conds {
-		for id, d := range implied(e) {
-			known.restrict(id, d)
-		}
 		if k, ok := e.(*Call); ok && k.Func == "=" {
 			a, okA := k.Args[0].(*Col)
 			b, okB := k.Args[1].(*Col)

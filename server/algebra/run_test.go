@@ -3,6 +3,7 @@ package algebra_test
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -124,6 +125,12 @@ func allowed(row map[string]any, where tables.Predicate) bool {
 	for name, d := range where {
 		v := row[name]
 		if v == nil || d.In != nil && !holds(d.In, v) || d.From != nil && compare(v, d.From) < 0 || d.To != nil && compare(v, d.To) > 0 {
+			return false
+		}
+		in := func(s tables.Span) bool {
+			return (s.From == nil || compare(v, s.From) >= 0) && (s.To == nil || compare(v, s.To) <= 0)
+		}
+		if d.Spans != nil && !slices.ContainsFunc(d.Spans, in) {
 			return false
 		}
 	}
@@ -527,6 +534,10 @@ func (r *runner) call(e *algebra.Call, in env) any {
 		return boolean(strings.HasPrefix(args[0].(string), strings.TrimSuffix(args[1].(string), "%")))
 	case "year":
 		return int64(args[0].(tables.Day).Time().Year())
+	case "month":
+		return int64(args[0].(tables.Day).Time().Month())
+	case "quarter":
+		return int64(args[0].(tables.Day).Time().Month()+2) / 3
 	}
 	panic("no function " + e.Func)
 }

@@ -181,11 +181,20 @@ func domainText(d tables.Domain, unrestricted string) string {
 		}
 		parts = append(parts, "in ("+strings.Join(values, ", ")+")")
 	}
-	if d.From != nil {
-		parts = append(parts, "from "+value(d.From))
+	spans := d.Spans
+	if spans == nil {
+		spans = []tables.Span{{From: d.From, To: d.To}}
 	}
-	if d.To != nil {
-		parts = append(parts, "to "+value(d.To))
+	for i, s := range spans {
+		if i > 0 {
+			parts = append(parts, "or")
+		}
+		if s.From != nil {
+			parts = append(parts, "from "+value(s.From))
+		}
+		if s.To != nil {
+			parts = append(parts, "to "+value(s.To))
+		}
 	}
 	if len(parts) == 0 {
 		return unrestricted
