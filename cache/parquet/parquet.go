@@ -199,11 +199,13 @@ func (s *Store) Put(ctx context.Context, place string, fill func(*os.File) error
 // the folder as empty in between; then it is made again.
 func (s *Store) move(from, to string) error {
 	for try := 0; ; try++ {
-		err := os.MkdirAll(filepath.Dir(to), 0o700) // a parent may go while it is made, too
+		// A parent may go while it is made, too: that is "not there", or "there"
+		// where it went between the two looks of MkdirAll.
+		err := os.MkdirAll(filepath.Dir(to), 0o700)
 		if err == nil {
 			err = os.Rename(from, to)
 		}
-		if err == nil || try == 100 || !errors.Is(err, fs.ErrNotExist) {
+		if err == nil || try == 100 || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
