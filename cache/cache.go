@@ -93,6 +93,19 @@ type Change struct {
 	// Needs are ids of segments of the table and account of Add that must be live
 	// still: where one is not, the change is ErrForgotten and nothing is done.
 	Needs []string
+	// Last demands that nothing of the table and account of Add became known or
+	// was retired at At or later, by another process meanwhile: else the change is
+	// a *LateError and nothing is done. So moments rise in the order of commits,
+	// and what a statement saw until a moment is what was known then.
+	Last bool
+}
+
+// LateError says that something became known at After, which is not before the
+// change that was to be the last.
+type LateError struct{ After time.Time }
+
+func (e *LateError) Error() string {
+	return "another process changed the table at " + e.After.Format(time.RFC3339Nano)
 }
 
 // Use says that Segment answers Days of a span.

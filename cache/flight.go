@@ -367,8 +367,20 @@ func (c *Cache) commit(f *flight, s *Segment) (instead []string, err error) {
 		return by, nil
 	}
 	s.KnownAt = f.book.moment(c.now(), have)
-	change := Change{Add: []Segment{*s}, Retire: superseded(have, *s), At: s.KnownAt, Claims: []string{f.id}}
-	if err := c.o.Index.Commit(ctx, change); errors.Is(err, ErrForgotten) {
+	change := Change{Add: []Segment{*s}, Retire: superseded(have, *s), At: s.KnownAt, Claims: []string{f.id}, Last: true}
+	err = c.o.Index.Commit(ctx, change)
+	for late := new(LateError); errors.As(err, &late); err = c.o.Index.Commit(ctx, change) {
+		if have, err = c.lists.live(ctx, f.key); err != nil {
+			return nil, err
+		}
+		if by := overtakes(have, *s); by != nil {
+			return by, nil
+		}
+		f.book.last = later(f.book.last, late.After)
+		s.KnownAt = f.book.moment(c.now(), have)
+		change.Add, change.Retire, change.At = []Segment{*s}, superseded(have, *s), s.KnownAt
+	}
+	if errors.Is(err, ErrForgotten) {
 		s.KnownAt = time.Time{}
 		return nil, err
 	} else if err != nil {

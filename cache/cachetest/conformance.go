@@ -116,6 +116,37 @@ func TestIndex(t *testing.T, open func(t *testing.T) func() cache.Index) {
 			same(t, list(t, x, "ads", "1"), segment("c", "ads", "1", "2026-11-01", "2026-11-09", "date"))
 		}
 	})
+	t.Run("the last of its table", func(t *testing.T) {
+		again := open(t)
+		x := again()
+		at := func(n int64) time.Time { return time.Unix(1_790_000_000+n, 0).UTC() }
+		known := func(id, account string, n int64) cache.Segment {
+			s := segment(id, "ads", account, "2026-11-01", "2026-11-07", "date")
+			s.KnownAt = at(n)
+			return s
+		}
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{known("a", "1", 10)}, At: at(10), Last: true}))
+		must(t, x.Commit(ctx, cache.Change{Add: []cache.Segment{known("z", "2", 5)}, At: at(5), Last: true})) // another account
+		for _, n := range []int64{9, 10} {
+			err := again().Commit(ctx, cache.Change{Add: []cache.Segment{known("b", "1", n)}, Retire: []string{"a"}, At: at(n), Last: true})
+			late := new(cache.LateError)
+			if !errors.As(err, &late) || !late.After.Equal(at(10)) {
+				t.Errorf("a change at %d after one at 10: %v", n, err)
+			}
+		}
+		same(t, list(t, x, "ads", "1"), known("a", "1", 10))
+		must(t, again().Commit(ctx, cache.Change{Add: []cache.Segment{known("b", "1", 11)}, Retire: []string{"a"}, At: at(11), Last: true}))
+		_, err := x.Forget(ctx, "google_ads", "ads", "1", at(20))
+		must(t, err)
+		c := known("c", "1", 20)
+		c.Epoch = 1
+		late := new(cache.LateError)
+		if err := again().Commit(ctx, cache.Change{Add: []cache.Segment{c}, At: at(20), Last: true}); !errors.As(err, &late) || !late.After.Equal(at(20)) {
+			t.Errorf("a change at the moment of a Forget: %v", err)
+		}
+		c.KnownAt = at(21)
+		must(t, again().Commit(ctx, cache.Change{Add: []cache.Segment{c}, At: at(21), Last: true}))
+	})
 	t.Run("forget", func(t *testing.T) {
 		again := open(t)
 		x := again()

@@ -123,6 +123,13 @@ func (x *Index) Commit(ctx context.Context, c cache.Change) error {
 		}
 	}
 	for _, s := range c.Add {
+		for _, o := range x.segments {
+			if c.Last && (key{o.Source, o.Table, o.Account}) == (key{s.Source, s.Table, s.Account}) && (!o.KnownAt.Before(c.At) || !o.RetiredAt.Before(c.At)) {
+				return &cache.LateError{After: slices.MaxFunc([]time.Time{o.KnownAt, o.RetiredAt}, time.Time.Compare)}
+			}
+		}
+	}
+	for _, s := range c.Add {
 		s.Columns = slices.Clone(s.Columns)
 		x.segments[s.ID] = s
 	}

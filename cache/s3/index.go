@@ -265,6 +265,19 @@ func (x *Index) apply(ctx context.Context, m *manifest, c cache.Change, add []ca
 	if len(add) > 0 && slices.ContainsFunc(c.Needs, func(id string) bool { return find(m.Live, id) < 0 }) {
 		return false, cache.ErrForgotten
 	}
+	if c.Last && len(add) > 0 {
+		var after time.Time
+		for _, s := range slices.Concat(m.Live, m.Retired) {
+			for _, t := range []time.Time{s.KnownAt, s.RetiredAt} {
+				if t.After(after) {
+					after = t
+				}
+			}
+		}
+		if !after.Before(c.At) {
+			return false, &cache.LateError{After: after}
+		}
+	}
 	changed = len(add) > 0
 	for _, s := range add {
 		if s.RetiredAt.IsZero() {

@@ -166,6 +166,17 @@ func (x *index) Commit(ctx context.Context, c cache.Change) error {
 			if n != s.Epoch {
 				return cache.ErrForgotten
 			}
+			if c.Last {
+				var after int64
+				err := tx.QueryRowContext(ctx, `SELECT max(coalesce(max(known_at), 0), coalesce(max(retired_at), 0)) FROM segments `+ofTable,
+					s.Source, s.Table, s.Account).Scan(&after)
+				if err != nil {
+					return err
+				}
+				if after >= micros(c.At) {
+					return &cache.LateError{After: moment(after)}
+				}
+			}
 			columns, err1 := list(s.Columns)
 			parts, err2 := list(s.Parts)
 			checks, err3 := list(s.Checks)
