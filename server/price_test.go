@@ -312,7 +312,7 @@ func TestAsOf(t *testing.T) {
 			t.Errorf("argo_as_of: %s\n got %s\nwant %s", x.query, got, x.want)
 		}
 	}
-	if got := drain(t, conn{c}, "SELECT COUNT(*) FROM raw.report"); len(got) != 1 || got[0] != "Warning 45003 raw.report has no history: its rows are those of now, not of 2026-11-16 09:00:00" {
+	if got := drain(t, conn{c}, "SELECT COUNT(*) FROM raw.report"); len(got) != 1 || got[0] != "Warning 32003 raw.report has no history: its rows are those of now, not of 2026-11-16 09:00:00" {
 		t.Errorf("a table without history: %q", got)
 	}
 	if got := strings.Join(rows(t, c, "EXPLAIN SELECT id FROM ads.report"), "\n"); !strings.Contains(got, "as of     2026-11-16 09:00:00; no call") {
@@ -351,13 +351,13 @@ func TestLastSources(t *testing.T) {
 	}
 	k.fail = nil
 	k.warn = fault.New(fault.Stale, "account 3 is as of 2026-11-20 10:00")
-	if got := drain(t, conn{c}, "SELECT SUM(cost) FROM ads.report WHERE account = 3"); !slices.Equal(got, []string{"Warning 45001 account 3 is as of 2026-11-20 10:00"}) {
+	if got := drain(t, conn{c}, "SELECT SUM(cost) FROM ads.report WHERE account = 3"); !slices.Equal(got, []string{"Warning 32001 account 3 is as of 2026-11-20 10:00"}) {
 		t.Errorf("%q", got)
 	}
 	if got := rows(t, c, "SELECT * FROM argo.last_sources"); !slices.Equal(got, []string{"3|stale"}) {
 		t.Errorf("%q", got)
 	}
-	if err := refused(conn{c}, "SELECT /*+ SET_VAR(argo_strict='ON') */ SUM(cost) FROM ads.report WHERE account = 3"); number(err) != 45001 {
+	if err := refused(conn{c}, "SELECT /*+ SET_VAR(argo_strict='ON') */ SUM(cost) FROM ads.report WHERE account = 3"); number(err) != 32001 {
 		t.Errorf("strict: %v", err)
 	}
 }

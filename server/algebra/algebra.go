@@ -357,4 +357,7 @@ type Statement struct {
 	Root    Rel
 	Output  []Column
 	Session Session
+	// Names are the tables that the statement reads as it is written,
+	// "source.table", sorted; what is left of it may read fewer.
+	Names []string
 }

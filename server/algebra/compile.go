@@ -2,6 +2,7 @@ package algebra
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,11 @@ func compile(ctx *sql.Context, n sql.Node, sess Session, finish func(*Statement)
 	}
 	f := c.rel(n, nil)
 	st = &Statement{Root: f.rel, Session: sess}
+	for _, s := range st.Scans() {
+		st.Names = append(st.Names, s.Source+"."+s.Table)
+	}
+	slices.Sort(st.Names)
+	st.Names = slices.Compact(st.Names)
 	schema := n.Schema(ctx)
 	if len(schema) != len(f.fields) {
 		return nil, fault.New(fault.Internal, "the statement has %d columns, its plan %d", len(f.fields), len(schema))

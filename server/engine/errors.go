@@ -35,10 +35,11 @@ const (
 	erForeignDoesntExist = 1431 // the foreign data source does not exist
 	erSignal             = 1644 // unhandled user-defined exception
 	erDatabaseReadOnly   = 3989
-	// Argo's own, which MySQL has no number near: what an answer is short of.
-	erStale  = 45001 // an older reading answers
-	erUntied = 45002 // rows do not add up to the source's total
-	erGap    = 45003 // days that were not known at the moment asked for
+	// Argo's own, which MySQL has no number near: what an answer is short of. Below
+	// 32768: PyMySQL reads the number as signed.
+	erStale  = 32001 // an older reading answers
+	erUntied = 32002 // rows do not add up to the source's total
+	erGap    = 32003 // days that were not known at the moment asked for
 )
 
 // codes is the one table from kinds of faults to MySQL's errors.

@@ -262,6 +262,9 @@ func (e *Engine) compile(ctx *sql.Context, n sql.Node) (*compiled, error) {
 	if err != nil || st == nil {
 		return nil, err
 	}
+	for _, name := range st.Names {
+		statementOf(ctx).touch(name)
+	}
 	c := &compiled{st: st, idle: map[algebra.Rel]bool{}, tables: map[algebra.Rel]*tables.Table{}}
 	booleans := map[algebra.ColID]bool{}
 	visit(st.Root, false, func(r algebra.Rel, idle bool) {
@@ -313,7 +316,6 @@ func (e *Engine) bind(ctx *sql.Context, c *compiled, s *algebra.Scan, booleans m
 	}
 	t := &found.(*table).t
 	c.tables[s] = t
-	statementOf(ctx).touch(s.Source + "." + s.Table)
 	names := make([]string, len(s.Cols))
 	for i, col := range s.Cols {
 		names[i] = col.Name
