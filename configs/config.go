@@ -32,9 +32,11 @@ type Config struct {
 	TLS         TLS          `yaml:"tls"`
 	Users       []User       `yaml:"users"`
 	Connections []Connection `yaml:"connections"`
-	Cache       Cache        `yaml:"cache"`
-	Engine      Engine       `yaml:"engine"`
-	Log         Log          `yaml:"log"`
+	// Views is a folder of views and branches beside those that Argo has.
+	Views  string `yaml:"views"`
+	Cache  Cache  `yaml:"cache"`
+	Engine Engine `yaml:"engine"`
+	Log    Log    `yaml:"log"`
 	// Base is the folder of the file: relative paths are relative to it.
 	Base string `yaml:"-"`
 }
@@ -216,6 +218,7 @@ type Engine struct {
 	Strict   bool     `yaml:"argo_strict"`
 	MaxCalls int      `yaml:"argo_max_calls"` // 0: no limit
 	MaxAge   Duration `yaml:"argo_max_age"`   // 0: each table's own rules
+	Currency string   `yaml:"argo_currency"`  // ISO 4217; "": none
 }
 
 // Log to standard error.
@@ -304,6 +307,7 @@ func (c *Config) defaults(dir string) {
 	rel(&c.DataDir)
 	rel(&c.TLS.Cert)
 	rel(&c.TLS.Key)
+	rel(&c.Views)
 	for i := range c.Users {
 		u := &c.Users[i]
 		if u.Host == "" {
@@ -341,7 +345,7 @@ func (c *Config) defaults(dir string) {
 var dbName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
 // reserved names of databases that Argo or MySQL own.
-var reserved = map[string]bool{"argo": true, "information_schema": true, "mysql": true, "performance_schema": true, "sys": true}
+var reserved = map[string]bool{"ads": true, "argo": true, "information_schema": true, "mysql": true, "performance_schema": true, "sys": true}
 
 // Validate says everything that is wrong, not only the first.
 func (c *Config) Validate() error {
@@ -418,7 +422,7 @@ func (c *Config) Validate() error {
 	}
 	for i, u := range c.Users {
 		for _, d := range u.Databases {
-			if !dbs[d] && d != "argo" {
+			if !dbs[d] && d != "argo" && d != "ads" {
 				bad("users[%d] (%s): databases: there is no connection called %q", i, u.Name, d)
 			}
 		}
@@ -430,6 +434,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format: %q is neither text nor json", c.Log.Format)
+	}
+	if k := c.Engine.Currency; k != "" && (len(k) != 3 || strings.Trim(k, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		bad("engine.argo_currency: %q is no ISO 4217 code such as KRW", k)
 	}
 	if c.Engine.Threads < 0 || c.Engine.MaxConcurrent < 0 || c.Engine.MaxCalls < 0 {
 		bad("engine: threads, max_concurrent and argo_max_calls are not negative")

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -17,7 +18,9 @@ import (
 	automationall "argo/automation/all"
 	"argo/cache"
 	"argo/configs"
+	"argo/configs/views"
 	"argo/server"
+	"argo/server/ads"
 	"argo/server/columnar"
 	"argo/server/engine"
 	"argo/server/state/sqlite"
@@ -262,10 +265,16 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 			return r.User, ok && r.Databases == nil
 		},
 	})
+	harmonised, err := ads.New(ads.Options{
+		Databases: databases, Views: viewFolders(cfg), Store: a.db.Edited(), Now: c.Now, Currency: engine.Currency, MayRead: engine.MayRead,
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.engine, err = engine.New(engine.Options{
-		Databases: databases, System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
+		Databases: append(databases, harmonised), System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
 		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution), MaxCalls: cfg.Engine.MaxCalls,
-		MaxAge: time.Duration(cfg.Engine.MaxAge), Strict: cfg.Engine.Strict, Procedures: engine.Jobs(a.worker),
+		MaxAge: time.Duration(cfg.Engine.MaxAge), Strict: cfg.Engine.Strict, Currency: cfg.Engine.Currency, Procedures: engine.Jobs(a.worker),
 		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
 	})
 	if err != nil {
@@ -290,6 +299,16 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 	a.alone = len(guests) > 0
 	a.server, err = server.New(server.Options{Engine: a.engine, Listener: listener, Users: users, TLS: tlsConfig, RequireTLS: require, Log: log})
 	return a, err
+}
+
+// viewFolders are those of the harmonised model: Argo's own, then the
+// configuration's.
+func viewFolders(cfg *configs.Config) []fs.FS {
+	out := []fs.FS{views.Files}
+	if cfg.Views != "" {
+		out = append(out, os.DirFS(cfg.Views))
+	}
+	return out
 }
 
 // configured resolves the passwords of the configuration's users.

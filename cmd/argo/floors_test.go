@@ -19,6 +19,7 @@ var floors = []struct {
 	{"argo/cmd/argo", 90},
 	{"argo/server", 70},
 	{"argo/server/servertest", 80},
+	{"argo/server/ads", 65},
 	{"argo/server/engine", 60},
 	{"argo/server/system", 60},
 	{"argo/server/columnar", 55},
@@ -45,6 +46,7 @@ var floors = []struct {
 	{"argo/tables", 10},
 	{"argo/configs", 10},
 	{"argo/configs/samples", 10},
+	{"argo/configs/views", 10},
 	{"argo/tables/fault", 0},
 }
 

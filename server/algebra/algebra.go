@@ -77,6 +77,12 @@ type Scan struct {
 	Where tables.Predicate
 	// AsOf, where not zero, asks for the rows as they were known then.
 	AsOf time.Time
+	// Branch says that the rows are a part of a view's, beside those of other
+	// connections: the others answer where it fails.
+	Branch bool
+	// Unique are the columns that together identify a row, as the source says;
+	// nil where it says nothing.
+	Unique []ColID
 	// Limit, where positive, says that any Limit rows answer (a bare SELECT …
 	// LIMIT n without order, filter or aggregation); 0: all rows.
 	Limit int64
@@ -95,6 +101,8 @@ type Foreign struct {
 type Values struct {
 	Cols []Column
 	Rows [][]Expr
+	// Unique are columns that together identify a row, nil where none are known.
+	Unique []ColID
 }
 
 // Filter keeps the rows for which Cond is true (not NULL).
@@ -357,7 +365,9 @@ type Statement struct {
 	Root    Rel
 	Output  []Column
 	Session Session
-	// Names are the tables that the statement reads as it is written,
+	// Names are the tables and views that the statement reads as it is written,
 	// "source.table", sorted; what is left of it may read fewer.
 	Names []string
+	// Sums are those that may add up several currencies.
+	Sums []Sum
 }

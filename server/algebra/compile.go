@@ -44,10 +44,13 @@ func Configure(b *analyzer.Builder) {
 // panics. Faults: Unsupported (the message names the construct, the hint a
 // rewrite that works), Invalid, Internal (a defect).
 func Compile(ctx *sql.Context, n sql.Node, sess Session) (st *Statement, err error) {
-	return compile(ctx, n, sess, optimize)
+	return compile(ctx, n, sess, func(c *compiler, st *Statement) {
+		st.Sums, _, _ = c.sums(st.Root, false)
+		optimize(st)
+	})
 }
 
-func compile(ctx *sql.Context, n sql.Node, sess Session, finish func(*Statement)) (st *Statement, err error) {
+func compile(ctx *sql.Context, n sql.Node, sess Session, finish func(*compiler, *Statement)) (st *Statement, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -66,7 +69,7 @@ func compile(ctx *sql.Context, n sql.Node, sess Session, finish func(*Statement)
 		c.now = ctx.QueryTime()
 	}
 	f := c.rel(n, nil)
-	st = &Statement{Root: f.rel, Session: sess}
+	st = &Statement{Root: f.rel, Session: sess, Names: c.views}
 	for _, s := range st.Scans() {
 		st.Names = append(st.Names, s.Source+"."+s.Table)
 	}
@@ -81,7 +84,7 @@ func compile(ctx *sql.Context, n sql.Node, sess Session, finish func(*Statement)
 		col.Name = schema[i].Name
 		st.Output = append(st.Output, col)
 	}
-	finish(st)
+	finish(c, st)
 	return st, nil
 }
 
@@ -141,6 +144,9 @@ type compiler struct {
 	now       time.Time
 	last      ColID
 	recursive map[string][]Column // columns of the recursive CTEs around
+	views     []string            // that were expanded
+	depth     int                 // of views in views
+	money     map[ColID]amountOf  // columns of views
 }
 
 // failure carries a fault up to Compile.

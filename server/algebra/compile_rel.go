@@ -94,6 +94,9 @@ func (c *compiler) table(n *plan.ResolvedTable) *frame {
 		return c.foreign(n)
 	}
 	source, t := a.Argo()
+	if v, ok := a.(ViewTable); ok {
+		return c.view(source, t, v, n)
+	}
 	s := &Scan{Source: source, Table: t.Name}
 	if d, ok := a.(DatedTable); ok {
 		s.AsOf = d.AsOf()
@@ -104,6 +107,13 @@ func (c *compiler) table(n *plan.ResolvedTable) *frame {
 			fail(fault.New(fault.Internal, "the catalog gives %s.%s a column %s that it does not have", source, t.Name, col.Name))
 		}
 		s.Cols = append(s.Cols, c.column(k.Name, columnType(k.Type).notNull(k.NotNull)))
+	}
+	s.Unique = unique(s, t)
+	if k, ok := a.(SmallTable); ok {
+		if v := c.constants(s, t, k); v != nil {
+			c.views = append(c.views, source+"."+t.Name)
+			return &frame{rel: v, fields: fieldsOf(n.Columns(), n.Name(), s.Cols)}
+		}
 	}
 	return &frame{rel: s, fields: fieldsOf(n.Columns(), n.Name(), s.Cols)}
 }

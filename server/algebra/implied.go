@@ -2,6 +2,7 @@ package algebra
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"argo/tables"
@@ -434,6 +435,16 @@ func castDomain(k *Cast, op string, l *Lit) (ColID, domain, bool) {
 		return c.ID, columnDomain(c.Type, op, l), true
 	case c.Type.Kind == Int && !c.Type.Bool && k.Type.Kind == Double && k.Implied:
 		return c.ID, wholeDomain(op, l), true
+	case c.Type.Kind == Int && !c.Type.Bool && k.Type.Kind == Text && k.Type.Collation == Bin && op == "=":
+		s, ok := l.Value.(string)
+		if !ok || l.Type.Collation != Bin {
+			return 0, domain{}, false
+		}
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || strconv.FormatInt(n, 10) != s {
+			return c.ID, among(), true // no whole number reads so
+		}
+		return c.ID, among(n), true
 	case c.Type.Kind == Int && c.Type.Bool && k.Type.Kind == Int:
 		return c.ID, columnDomain(c.Type, op, l), true
 	}

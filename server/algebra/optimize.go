@@ -245,24 +245,34 @@ func limits(root Rel) {
 			}
 			n += skip
 		}
-		in := l.In
-		for {
-			p, ok := in.(*Project)
-			if !ok {
-				break
-			}
-			for _, e := range p.Exprs {
-				if !repeatable(e) {
-					return true
-				}
-			}
-			in = p.In
-		}
-		if s, ok := in.(*Scan); ok {
-			s.Limit = n
-		}
+		limit(l.In, n)
 		return true
 	})
+}
+
+// limit says that any n rows of r will do: those of each side of a UNION ALL,
+// and of what a LEFT JOIN adds columns to.
+func limit(r Rel, n int64) {
+	switch r := r.(type) {
+	case *Project:
+		for _, e := range r.Exprs {
+			if !repeatable(e) {
+				return
+			}
+		}
+		limit(r.In, n)
+	case *SetOp:
+		if r.Op == "union" && r.All {
+			limit(r.L, n)
+			limit(r.R, n)
+		}
+	case *Join:
+		if r.Kind == LeftJoin && !r.Lateral {
+			limit(r.L, n)
+		}
+	case *Scan:
+		r.Limit = n
+	}
 }
 
 func amount(e Expr) (int64, bool) {

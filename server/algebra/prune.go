@@ -56,6 +56,10 @@ func (p pruner) rel(r Rel) Rel {
 		return p.window(r)
 	case *SetOp:
 		return p.setOp(r)
+	case *Join:
+		if p.idle(r) {
+			return p.rel(r.L)
+		}
 	}
 	p.exprs(Exprs(r))
 	switch r := r.(type) {
@@ -80,7 +84,7 @@ func (p pruner) rel(r Rel) Rel {
 }
 
 func (p pruner) values(r *Values) Rel {
-	out := &Values{Rows: make([][]Expr, len(r.Rows))}
+	out := &Values{Rows: make([][]Expr, len(r.Rows)), Unique: r.Unique}
 	for i, c := range r.Cols {
 		if !p[c.ID] {
 			continue
@@ -140,16 +144,15 @@ func (p pruner) window(r *Window) Rel {
 	return out
 }
 
-// setOp needs every column but under UNION ALL of two projections.
+// setOp needs every column but under UNION ALL of projections.
 func (p pruner) setOp(r *SetOp) Rel {
-	l, lok := r.L.(*Project)
-	rr, rok := r.R.(*Project)
-	if r.Op == "union" && r.All && lok && rok {
+	if ofProjects(r) {
+		l, rr := r.L.Columns(), r.R.Columns()
 		out := r.Cols[:0:0]
 		for i, c := range r.Cols {
 			if p[c.ID] || i == len(r.Cols)-1 && len(out) == 0 {
 				out = append(out, c)
-				p[l.Cols[i].ID], p[rr.Cols[i].ID] = true, true
+				p[l[i].ID], p[rr[i].ID] = true, true
 			}
 		}
 		r.Cols = out
@@ -160,4 +163,110 @@ func (p pruner) setOp(r *SetOp) Rel {
 	r.R = p.rel(r.R)
 	r.L = p.rel(r.L)
 	return r
+}
+
+// ofProjects says that r is a projection, or a UNION ALL of such.
+func ofProjects(r Rel) bool {
+	switch r := r.(type) {
+	case *Project:
+		return true
+	case *SetOp:
+		return r.Op == "union" && r.All && ofProjects(r.L) && ofProjects(r.R)
+	}
+	return false
+}
+
+// idle says that a LEFT JOIN has no effect: nothing uses a column of its right
+// side, of which each row of the left one matches at most one.
+func (p pruner) idle(j *Join) bool {
+	if j.Kind != LeftJoin || j.Lateral {
+		return false
+	}
+	right := j.R.Columns()
+	for _, c := range right {
+		if p[c.ID] {
+			return false
+		}
+	}
+	ids, equal := idsOf(right), map[ColID]bool{}
+	for _, e := range conjuncts(j.Cond) {
+		k, ok := e.(*Call)
+		if !ok || k.Func != "=" {
+			continue
+		}
+		for i := range 2 {
+			if c, ok := k.Args[i].(*Col); ok && ids[c.ID] && !refers(k.Args[1-i], ids) && exactly(c.Type, k.Args[1-i].ExprType()) {
+				equal[c.ID] = true
+			}
+		}
+	}
+	for _, key := range keysOf(j.R) {
+		all := len(key) > 0
+		for _, id := range key {
+			all = all && equal[id]
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// exactly says that a value of type other equals at most one of the distinct
+// values of a column of type t.
+func exactly(t, other Type) bool {
+	if t.Kind != other.Kind {
+		return false
+	}
+	return t.Kind != Text || t.Collation == CI || other.Collation == Bin
+}
+
+// keysOf are sets of columns of which no two rows of r have the same values, by
+// the columns' own collation.
+func keysOf(r Rel) [][]ColID {
+	switch r := r.(type) {
+	case *Scan:
+		if len(r.Unique) > 0 {
+			return [][]ColID{r.Unique}
+		}
+	case *Values:
+		if len(r.Unique) > 0 {
+			return [][]ColID{r.Unique}
+		}
+	case *Filter:
+		return keysOf(r.In)
+	case *Sort:
+		return keysOf(r.In)
+	case *Limit:
+		return keysOf(r.In)
+	case *Distinct:
+		return keysOf(r.In)
+	case *Aggregate:
+		var key []ColID
+		for _, c := range r.KeyCols {
+			key = append(key, c.ID)
+		}
+		return [][]ColID{key}
+	case *Project:
+		var out [][]ColID
+		place := map[ColID]ColID{}
+		for i, e := range r.Exprs {
+			if c, ok := e.(*Col); ok {
+				place[c.ID] = r.Cols[i].ID
+			}
+		}
+		for _, key := range keysOf(r.In) {
+			var there []ColID
+			for _, id := range key {
+				if at, ok := place[id]; ok {
+					there = append(there, at)
+				}
+			}
+			if len(there) == len(key) {
+				out = append(out, there)
+			}
+		}
+		return out
+	}
+	return nil
 }

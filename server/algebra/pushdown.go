@@ -192,6 +192,14 @@ func pushJoin(j *Join, conds, ambient []Expr) {
 					return true
 				}
 			}
+			if refers(e, ids) && never(RewriteExpr(e, func(e Expr) Expr {
+				if c, ok := e.(*Col); ok && ids[c.ID] {
+					return nullLit(c.Type)
+				}
+				return fold(e)
+			})) {
+				return true
+			}
 		}
 		return false
 	}
@@ -226,11 +234,71 @@ func pushJoin(j *Join, conds, ambient []Expr) {
 	case FullJoin:
 		left, right = without(conds, concatIDs(lids, rids)), without(conds, concatIDs(lids, rids))
 	}
+	if v, ok := j.R.(*Values); ok && kind == InnerJoin {
+		left = concat(left, matching(v, both, lids))
+	}
 	push(j.L, left, ambient)
 	if j.Lateral {
 		ambient = concat(ambient, without(right, rids))
 	}
 	push(j.R, right, ambient)
+}
+
+// matching are conditions on the columns with the ids that follow from an inner
+// join with constant rows: values that are compared with one of theirs are those
+// of the rows of which the conditions on them alone are true.
+func matching(v *Values, conds []Expr, ids map[ColID]bool) (out []Expr) {
+	theirs := idsOf(v.Cols)
+	place := map[ColID]int{}
+	for i, c := range v.Cols {
+		place[c.ID] = i
+	}
+	alone := func(e Expr) bool {
+		only := true
+		WalkExpr(e, func(e Expr) bool {
+			c, ok := e.(*Col)
+			only = only && (!ok || theirs[c.ID])
+			return only
+		})
+		return only
+	}
+	var rows [][]Expr
+	for _, r := range v.Rows {
+		keep := true
+		for _, e := range conds {
+			keep = keep && !(alone(e) && never(RewriteExpr(e, func(e Expr) Expr {
+				if c, ok := e.(*Col); ok {
+					return r[place[c.ID]]
+				}
+				return fold(e)
+			})))
+		}
+		if keep {
+			rows = append(rows, r)
+		}
+	}
+	for _, e := range conds {
+		k, ok := e.(*Call)
+		if !ok || k.Func != "=" {
+			continue
+		}
+		for i := range 2 {
+			mine, okM := k.Args[i].(*Col)
+			other, okO := k.Args[1-i].(*Col)
+			if !okM || !okO || !ids[mine.ID] || !theirs[other.ID] || !alike(mine.Type, other.Type) {
+				continue
+			}
+			in := &In{Value: mine, Type: Type{Kind: Int, Bool: true, Precision: 1}}
+			for _, r := range rows {
+				in.List = append(in.List, r[place[other.ID]])
+			}
+			if len(in.List) == 0 {
+				return []Expr{truthLit(0)}
+			}
+			out = append(out, in)
+		}
+	}
+	return out
 }
 
 func concatIDs(a, b map[ColID]bool) map[ColID]bool {
@@ -247,6 +315,12 @@ func concatIDs(a, b map[ColID]bool) map[ColID]bool {
 // restrict derives the domains of a Scan's columns from conditions that are
 // all true together; columns that are equal share theirs.
 func restrict(s *Scan, conds []Expr) {
+	for _, e := range conds {
+		if len(s.Cols) > 0 && never(RewriteExpr(e, fold)) { // the constants of a branch of a view
+			s.Where = tables.Predicate{s.Cols[0].Name: tables.Domain{In: []any{}}}
+			return
+		}
+	}
 	known := together(conds)
 	same := classes{}
 	for _, e := range conds {

@@ -64,11 +64,14 @@ func (e *Engine) database(name string) *database {
 	return e.databases[i]
 }
 
-// database is a connection as GMS sees it. It is read-only: nothing here can
-// make, change or drop an object.
+// database is a connection as GMS sees it. It is read-only, but for the rows of
+// the tables in edit: nothing here can make, change or drop an object.
 type database struct {
 	name       string
+	e          *Engine
 	tables     []tables.Table // sorted by name
+	views      []View         // sorted by name
+	edit       map[string]Edit
 	actions    []automation.Action
 	procedures []Procedure // of Argo's own; sorted by name
 	since      time.Time   // when the catalog was built
@@ -82,8 +85,15 @@ var (
 	_ sql.StoredProcedureDatabase = (*database)(nil)
 )
 
-func newDatabase(d Database, now func() time.Time) (*database, error) {
-	db := &database{name: d.Name, since: now(), now: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions)}
+func newDatabase(e *Engine, d Database) (*database, error) {
+	now := e.o.Now
+	db := &database{e: e, name: d.Name, since: now(), now: now, tables: slices.Clone(d.Tables), actions: slices.Clone(d.Actions),
+		views: slices.Clone(d.Views), procedures: slices.Clone(d.Procedures), edit: d.Edit}
+	slices.SortFunc(db.views, func(a, b View) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(db.procedures, func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range db.procedures {
+		db.procedures[i].database = d.Name
+	}
 	slices.SortFunc(db.tables, func(a, b tables.Table) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(db.actions, func(a, b automation.Action) int { return cmp.Compare(a.Name, b.Name) })
 	for i, t := range db.tables {
@@ -106,7 +116,7 @@ func newDatabase(d Database, now func() time.Time) (*database, error) {
 func (d *database) Name() string { return d.name }
 
 // IsReadOnly implements sql.ReadOnlyDatabase.
-func (d *database) IsReadOnly() bool { return true }
+func (d *database) IsReadOnly() bool { return len(d.edit) == 0 }
 
 // GetCollation implements sql.CollatedDatabase.
 func (d *database) GetCollation(*sql.Context) sql.CollationID { return textCollation }
@@ -118,10 +128,16 @@ func (d *database) SetCollation(*sql.Context, sql.CollationID) error {
 
 // GetTableNames implements sql.Database.
 func (d *database) GetTableNames(ctx *sql.Context) ([]string, error) {
-	statementOf(ctx).do(func() { statementOf(ctx).listing = true })
+	st, viewsToo := statementOf(ctx), false
+	st.do(func() { st.listing, viewsToo = true, st.viewsToo })
 	names := make([]string, len(d.tables))
 	for i, t := range d.tables {
 		names[i] = t.Name
+	}
+	if viewsToo {
+		for _, v := range d.views {
+			names = append(names, v.Name)
+		}
 	}
 	return names, nil
 }
@@ -130,6 +146,9 @@ func (d *database) GetTableNames(ctx *sql.Context) ([]string, error) {
 func (d *database) GetTableInsensitive(ctx *sql.Context, name string) (sql.Table, bool, error) {
 	i, ok := slices.BinarySearchFunc(d.tables, strings.ToLower(name), func(t tables.Table, n string) int { return cmp.Compare(t.Name, n) })
 	if !ok {
+		if v, err := d.viewTable(ctx, name); v != nil || err != nil {
+			return v, v != nil, err
+		}
 		return nil, false, nil
 	}
 	t := d.tables[i]
@@ -145,7 +164,24 @@ func (d *database) GetTableInsensitive(ctx *sql.Context, name string) (sql.Table
 		}
 		t.Columns = columns
 	}
-	return &table{database: d.name, t: t, schema: schemaOf(d.name, t.Name, t.Columns, keyOf(&t))}, true, nil
+	out := &table{database: d.name, t: t, schema: schemaOf(d.name, t.Name, t.Columns, keyOf(&t))}
+	if edit := d.edit[t.Name]; edit != nil {
+		return &editTable{table: out, e: d.e, edit: edit}, true, nil
+	}
+	return out, true, nil
+}
+
+// underlying is the table that the catalog gave.
+func underlying(t sql.Table) *table {
+	switch t := t.(type) {
+	case *table:
+		return t
+	case *editTable:
+		return t.table
+	case *viewTable:
+		return t.table
+	}
+	return nil
 }
 
 // keyOf is what identifies a row over all accounts and days.

@@ -32,6 +32,13 @@ type sheet struct {
 	// limit is that of a bare LIMIT: accounts are read one by one until there
 	// are so many rows; 0: all of them.
 	limit int64
+	err   error // why a branch of a view cannot even be asked
+	dead  bool  // it is a branch that gives nothing
+}
+
+// branch says that all that reads the sheet is a branch of a view.
+func (sh *sheet) branch() bool {
+	return !slices.ContainsFunc(sh.leaves, func(s *algebra.Scan) bool { return !s.Branch })
 }
 
 // ask is what a sheet wants of one account.
@@ -91,8 +98,12 @@ func (e *Engine) newDemand(ctx context.Context, c *compiled, terms terms, spend 
 			if listed && !slices.Contains(d.listed, sh.source) {
 				d.listed = append(d.listed, sh.source)
 			}
-			if err != nil && sh.source != SystemDatabase {
+			if err != nil && !e.local(sh.source) {
 				e.note(sh.source, err)
+			}
+			if err != nil && sh.branch() && !terms.strict && partial(err) && ctx.Err() == nil {
+				sh.err, sh.asks = err, nil
+				return nil
 			}
 			return err
 		})

@@ -36,6 +36,15 @@ type Database struct {
 	Doc     string
 	Tables  []tables.Table
 	Actions []automation.Action
+	Views   []View
+	// Edit keeps the tables that users may change, by name. Their Key is all that
+	// tells rows apart, and none of it is NULL.
+	Edit map[string]Edit
+	// Procedures of Argo's own.
+	Procedures []Procedure
+	// Open says that everybody who may read any database may read this one: what
+	// it shows has the rights of what it is made of.
+	Open bool
 }
 
 // SystemDatabase is the name of the database of the system tables.
@@ -59,7 +68,8 @@ type Options struct {
 	// Statements, where non-nil, is given every statement that touched an Argo
 	// table or called an action, after it has ended.
 	Statements StatementLog
-	// Parallel is how many scans of one statement run at once; 0 is 8.
+	// Parallel is how many scans of one connection a statement runs at once: most
+	// of them wait for a reply or for a budget; 0 is 32.
 	Parallel int
 	// MaxExecution is the default of max_execution_time; 0: no limit.
 	MaxExecution time.Duration
@@ -68,6 +78,8 @@ type Options struct {
 	MaxCalls int
 	MaxAge   time.Duration
 	Strict   bool
+	// Currency is the default of argo_currency.
+	Currency string
 	// MaxConcurrent is how many statements run in DuckDB at once, the others
 	// wait; 0: no limit.
 	MaxConcurrent int
@@ -90,6 +102,7 @@ type Columnar interface {
 type Engine struct {
 	o         Options
 	databases []*database // sorted by name
+	open      []string    // databases that are open to who may read any
 	gms       *sqle.Engine
 	running   chan struct{} // one slot for each statement in DuckDB; nil: no limit
 
@@ -111,7 +124,7 @@ var building sync.Mutex
 func New(o Options) (*Engine, error) {
 	o.Now = cmpFunc(o.Now, time.Now)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	o.Parallel = cmp.Or(o.Parallel, 8)
+	o.Parallel = cmp.Or(o.Parallel, 32)
 	o.Version = cmp.Or(o.Version, DefaultVersion)
 	e := &Engine{o: o, health: map[string]health{}}
 	e.stopping, e.stop = context.WithCancelCause(context.Background())
@@ -119,15 +132,17 @@ func New(o Options) (*Engine, error) {
 		e.running = make(chan struct{}, o.MaxConcurrent)
 	}
 	for _, d := range append(slices.Clone(o.Databases), Database{Name: SystemDatabase, Doc: "What Argo knows about itself", Tables: o.System}) {
-		db, err := newDatabase(d, o.Now)
+		if d.Name == SystemDatabase {
+			d.Procedures = o.Procedures
+		}
+		db, err := newDatabase(e, d)
 		if err != nil {
 			return nil, err
 		}
-		if d.Name == SystemDatabase {
-			db.procedures = slices.Clone(o.Procedures)
-			slices.SortFunc(db.procedures, func(a, b Procedure) int { return cmp.Compare(a.Name, b.Name) })
-		}
 		e.databases = append(e.databases, db)
+		if d.Open {
+			e.open = append(e.open, d.Name)
+		}
 	}
 	slices.SortFunc(e.databases, func(a, b *database) int { return cmp.Compare(a.name, b.name) })
 	for i := 1; i < len(e.databases); i++ {
@@ -143,6 +158,7 @@ func New(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("announce the version: %w", err)
 	}
 	installRules()
+	describeViews()
 	// GMS logs every failing statement with its text, which may hold tokens;
 	// the engine keeps its own record.
 	logrus.SetOutput(io.Discard)
@@ -170,6 +186,11 @@ func cmpFunc(f, unset func() time.Time) func() time.Time {
 		return unset
 	}
 	return f
+}
+
+// local says that what a database has is Argo's own.
+func (e *Engine) local(database string) bool {
+	return database == SystemDatabase || slices.Contains(e.open, database)
 }
 
 // GMS is the engine that a server listens for.

@@ -70,7 +70,7 @@ func TestErrors(t *testing.T) {
 	for _, k := range []fault.Kind{
 		fault.Internal, fault.Config, fault.Auth, fault.Denied, fault.NotFound, fault.Invalid, fault.Unsupported, fault.Throttled,
 		fault.Unavailable, fault.Conflict, fault.Refused, fault.Canceled, fault.Timeout, fault.Unknown, fault.Broken,
-		fault.Stale, fault.Untied, fault.Gap,
+		fault.Stale, fault.Untied, fault.Gap, fault.Mixed,
 	} {
 		if c := codes[k]; c.number == 0 || len(c.state) != 5 {
 			t.Errorf("the kind %s has no error of MySQL's", k)

@@ -39,6 +39,7 @@ const (
 	// 32768: PyMySQL reads the number as signed.
 	erStale  = 32001 // an older reading answers
 	erUntied = 32002 // rows do not add up to the source's total
+	erMixed  = 32004 // a sum of several currencies
 	erGap    = 32003 // days that were not known at the moment asked for
 )
 
@@ -62,6 +63,7 @@ var codes = map[fault.Kind]code{
 	fault.Stale:       {erStale, "45A30"},
 	fault.Untied:      {erUntied, "45A31"},
 	fault.Gap:         {erGap, "45A32"},
+	fault.Mixed:       {erMixed, "45A33"},
 }
 
 // errInterrupted is MySQL's own answer to KILL QUERY.

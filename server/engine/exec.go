@@ -98,6 +98,12 @@ func (x *exec) open(ctx *sql.Context) (*rowIter, error) {
 	}
 	for try := 1; ; try++ {
 		rows, err := x.openOnce(ctx, st)
+		if err == nil && len(x.c.st.Sums) > 0 {
+			if err = x.mixed(ctx); err != nil {
+				rows.Close(ctx)
+				return nil, err
+			}
+		}
 		if !fault.Is(err, fault.Conflict) || try == attempts {
 			return rows, err
 		}
@@ -124,7 +130,7 @@ func (x *exec) openOnce(ctx *sql.Context, st *statement) (*rowIter, error) {
 		done()
 		return nil, err
 	}
-	return &rowIter{e: x.e, rows: rows, types: outputTypes(x.c), st: st, done: done}, nil
+	return &rowIter{e: x.e, rows: rows, types: outputTypes(x.c), ctx: ctx, st: st, done: done}, nil
 }
 
 // enter waits for a slot in DuckDB. A statement that holds one gets more
@@ -157,6 +163,7 @@ type rowIter struct {
 	e     *Engine
 	rows  *columnar.Rows
 	types []algebra.Kind
+	ctx   *sql.Context
 	st    *statement
 	n     int64
 	done  func()
@@ -169,6 +176,9 @@ func (r *rowIter) Next(ctx *sql.Context) (sql.Row, error) {
 	values, err := r.rows.Next(ctx)
 	if err != nil {
 		if err == io.EOF {
+			for _, w := range r.st.trace.Warnings() { // of what was read meanwhile
+				r.e.warn(r.ctx, w)
+			}
 			return nil, err
 		}
 		return nil, r.e.told(ctx, err)

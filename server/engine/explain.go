@@ -73,11 +73,33 @@ func (p parser) adapt(ctx context.Context, s ast.Statement, err error) (ast.Stat
 			s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
 		}
 	case *ast.Show:
+		p.e.showsView(ctx, s)
 		if strings.EqualFold(s.Type, "processlist") {
 			s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
 		}
 	}
 	return s, nil
+}
+
+// showsView says of SHOW CREATE TABLE what it is where it names a view, and lets
+// the statement read the text of one.
+func (e *Engine) showsView(ctx context.Context, s *ast.Show) {
+	view := strings.EqualFold(s.Type, "create view")
+	if !view && !strings.EqualFold(s.Type, "create table") {
+		return
+	}
+	name := s.Table.DbQualifier.String()
+	if gms, ok := ctx.(*sql.Context); ok && name == "" {
+		name = gms.GetCurrentDatabase()
+	}
+	if db := e.database(name); db != nil {
+		if v, _ := db.view(s.Table.Name.String()); v == nil {
+			return
+		}
+		s.Type = "create view"
+		st := statementOf(ctx)
+		st.do(func() { st.showing = true })
+	}
 }
 
 // explain shows the plan by owner: what each source is asked for, the algebra,

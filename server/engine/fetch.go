@@ -25,11 +25,12 @@ type fetching struct {
 	c      *compiled
 	demand *demand
 	group  *errgroup.Group
-	slots  chan struct{} // one for each scan that runs
+	slots  map[string]chan struct{} // by connection, one for each of its scans that runs
 	strict bool
 	began  time.Time
 
 	mu       sync.Mutex
+	dead     []error // why branches of views give nothing
 	inputs   map[algebra.Rel]columnar.Input
 	releases []func()
 	handed   []handed
@@ -46,7 +47,7 @@ func (e *Engine) newFetch(ctx *sql.Context, c *compiled) (*fetching, error) {
 		return nil, err
 	}
 	f := &fetching{e: e, gms: ctx, c: c, strict: terms.strict, began: e.o.Now(),
-		slots: make(chan struct{}, e.o.Parallel), inputs: make(map[algebra.Rel]columnar.Input, len(c.leaves))}
+		slots: map[string]chan struct{}{}, inputs: make(map[algebra.Rel]columnar.Input, len(c.leaves))}
 	if f.demand, err = e.newDemand(ctx, c, terms, true); err != nil {
 		return nil, first(ctx, err)
 	}
@@ -58,8 +59,11 @@ func (e *Engine) newFetch(ctx *sql.Context, c *compiled) (*fetching, error) {
 	}
 	st := statementOf(ctx)
 	for _, sh := range f.demand.sheets {
+		if f.slots[sh.source] == nil {
+			f.slots[sh.source] = make(chan struct{}, e.o.Parallel)
+		}
 		st.do(func() {
-			st.sources = st.sources || sh.source != SystemDatabase
+			st.sources = st.sources || !f.e.local(sh.source)
 			st.dated = st.dated || sh.t.History
 		})
 	}
@@ -135,11 +139,39 @@ func (f *fetching) run() error {
 			}
 		}
 	}
+	if err := f.barren(); err != nil {
+		return err
+	}
 	f.settle()
 	if f.strict {
 		return f.unwilling()
 	}
 	return nil
+}
+
+// barren is what a statement fails with of which every branch of a view failed,
+// and nothing else was read.
+func (f *fetching) barren() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.dead) == 0 {
+		return nil
+	}
+	for _, sh := range f.demand.sheets {
+		if !f.e.local(sh.source) && !sh.dead {
+			return nil
+		}
+	}
+	return f.dead[0]
+}
+
+// die notes that a branch gives nothing.
+func (f *fetching) die(sh *sheet, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sh.dead = true
+	f.dead = append(f.dead, err)
+	tables.TraceOf(f.gms).Warn(err)
 }
 
 // unwilling is what a strict statement fails with although there is an answer:
@@ -169,6 +201,10 @@ type portion struct {
 
 // read gets what a sheet asks for and hands it to its leaves.
 func (f *fetching) read(ctx context.Context, sh *sheet) error {
+	if sh.err != nil {
+		f.die(sh, sh.err)
+		return nil
+	}
 	if sh.t.Files == nil && sh.t.Account == "" {
 		// One stream: nothing has to be kept back in case an account fails.
 		f.put(sh.leaves[0], columnar.Input{Columns: f.columns(sh.leaves[0]), Rows: f.stream(sh)})
@@ -271,9 +307,10 @@ func (e *Engine) size(ctx context.Context, p *portion) (int64, error) {
 // one runs one ask. What is wrong with one account alone is kept; any other
 // failure ends the statement.
 func (f *fetching) one(ctx context.Context, sh *sheet, s tables.Scan, p *portion) error {
+	slots := f.slots[sh.source]
 	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -289,7 +326,7 @@ func (f *fetching) one(ctx context.Context, sh *sheet, s tables.Scan, p *portion
 	} else {
 		p.rows, err = collect(ctx, sh, s)
 	}
-	if sh.source != SystemDatabase {
+	if !f.e.local(sh.source) {
 		f.e.note(sh.source, err)
 	}
 	if err != nil && s.Account != "" && partial(err) && ctx.Err() == nil {
@@ -312,7 +349,7 @@ func partial(err error) bool {
 // judge notes how each account did and names those that give nothing. That all
 // of them fail, or one in strict mode, is an error.
 func (f *fetching) judge(sh *sheet, got []portion) (lost map[string]bool, err error) {
-	if sh.source == SystemDatabase {
+	if f.e.local(sh.source) {
 		return nil, nil
 	}
 	var order []string
@@ -358,11 +395,15 @@ func (f *fetching) judge(sh *sheet, got []portion) (lost map[string]bool, err er
 		}
 		trace.Ended(*o)
 	}
-	if len(failed) > 0 && (f.strict || len(failed) == len(order)) {
+	all := len(failed) > 0 && len(failed) == len(order)
+	if len(failed) > 0 && f.strict || all && !sh.branch() {
 		return nil, failed[0]
 	}
 	for _, err := range failed {
 		trace.Warn(err)
+	}
+	if all {
+		f.die(sh, failed[0])
 	}
 	return lost, nil
 }

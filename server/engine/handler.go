@@ -49,7 +49,7 @@ func (h *handler) ConnectionAuthenticated(c *mysql.Conn) error {
 
 // ComInitDB implements mysql.Handler.
 func (h *handler) ComInitDB(c *mysql.Conn, name string) error {
-	return h.tell(context.Background(), identityOf(c), h.Handler.ComInitDB(c, name))
+	return h.tell(context.Background(), h.e.identityOf(c), h.Handler.ComInitDB(c, name))
 }
 
 // ComQuery implements mysql.Handler.
@@ -109,7 +109,7 @@ func (h *handler) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *my
 // compiled statement will give them; GMS would tell its own types.
 func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, prepare *mysql.PrepareData) (fields []*querypb.Field, err error) {
 	defer h.recover(ctx, &err)
-	who := identityOf(c)
+	who := h.e.identityOf(c)
 	ctx = withStatement(ctx, h.begin(c))
 	if k := clientOf(c); query == unparsable && k.broken != nil {
 		return nil, h.tell(ctx, who, k.broken)
@@ -142,7 +142,7 @@ func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, p
 func (h *handler) begin(c *mysql.Conn) *statement {
 	start := h.e.o.Now()
 	id := ulid.MustNewDefault(start).String()
-	return &statement{id: id, who: identityOf(c), trace: &tables.Trace{Statement: id}, start: start, touched: map[string]bool{}}
+	return &statement{id: id, who: h.e.identityOf(c), trace: &tables.Trace{Statement: id}, start: start, touched: map[string]bool{}}
 }
 
 // run runs one statement under its deadline.

@@ -34,7 +34,14 @@ func (d *database) GetTableInsensitiveAsOf(ctx *sql.Context, name string, asOf a
 	if err != nil || !ok {
 		return nil, ok, err
 	}
-	t := found.(*table)
+	if v, ok := found.(*viewTable); ok {
+		v.asOf = asOf
+		if at, isTime := asOf.(time.Time); isTime {
+			v.asOf = at.Format(momentLayout)
+		}
+		return v, true, nil
+	}
+	t := underlying(found)
 	if !t.t.History {
 		return nil, false, sqlError(ctx, noHistory(t))
 	}
@@ -134,7 +141,7 @@ func (e *Engine) asOf(ctx *sql.Context) (time.Time, error) {
 
 // dated sets the moment of a scan whose table was named without one.
 func (e *Engine) dated(ctx *sql.Context, s *algebra.Scan, t *table) error {
-	if !s.AsOf.IsZero() || s.Source == SystemDatabase {
+	if !s.AsOf.IsZero() || e.local(s.Source) {
 		return nil
 	}
 	at, err := e.asOf(ctx)

@@ -172,6 +172,13 @@ func (e *Engine) columnsOf(ctx context.Context, t ast.SimpleTableExpr) (names []
 		if d == nil {
 			return nil, false
 		}
+		if v, _ := d.view(t.Name.String()); v != nil {
+			columns, err := v.columnsNow(ctx)
+			for _, c := range columns {
+				names = append(names, c.Name)
+			}
+			return names, err == nil
+		}
 		for i := range d.tables {
 			if strings.EqualFold(d.tables[i].Name, t.Name.String()) {
 				columns := d.tables[i].Columns

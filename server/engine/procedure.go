@@ -33,6 +33,8 @@ type Procedure struct {
 	// Run does it. Rows are aligned with Columns. database is the session's
 	// current one, by is name@host of the caller.
 	Run func(ctx context.Context, c Caller, args automation.Args) ([]tables.Row, error)
+
+	database string // that it stands in
 }
 
 // Caller of a Procedure.
@@ -54,7 +56,7 @@ func (p *Procedure) signature() string {
 		}
 		b.WriteString(open + comma + k.Name + " " + parameterType(k.Type))
 	}
-	return fmt.Sprintf("CALL %s.%s(%s%s)", SystemDatabase, p.Name, b.String(), strings.Repeat("]", min(p.Optional, len(p.Params))))
+	return fmt.Sprintf("CALL %s.%s(%s%s)", p.database, p.Name, b.String(), strings.Repeat("]", min(p.Optional, len(p.Params))))
 }
 
 // details is the procedure as SHOW CREATE PROCEDURE and information_schema show
@@ -86,16 +88,16 @@ func (e *Engine) newOwn(ctx *sql.Context, p *Procedure, n *plan.Call) (sql.Node,
 	if st == nil {
 		return nil, errNoStatement
 	}
-	st.touch(SystemDatabase + "." + p.Name + "()")
-	if !st.who.mayRead(SystemDatabase) || p.Act && !st.who.Act {
-		return nil, errNotYours(st.who, SystemDatabase+"."+p.Name)
+	st.touch(p.database + "." + p.Name + "()")
+	if !st.who.mayRead(p.database) || p.Act && !st.who.Act {
+		return nil, errNotYours(st.who, p.database+"."+p.Name)
 	}
 	if k := len(n.Params); k > len(p.Params) || k < len(p.Params)-p.Optional {
-		return nil, fault.New(fault.Invalid, "CALL %s.%s does not take %d arguments", SystemDatabase, p.Name, k).WithHint("%s", p.signature())
+		return nil, fault.New(fault.Invalid, "CALL %s.%s does not take %d arguments", p.database, p.Name, k).WithHint("%s", p.signature())
 	}
 	for _, a := range n.Params {
 		if transform.InspectExpr(ctx, a, func(_ *sql.Context, x sql.Expression) bool { _, ok := x.(*plan.Subquery); return ok }) {
-			return nil, fault.New(fault.Unsupported, "CALL %s.%s: a subquery cannot be an argument", SystemDatabase, p.Name).
+			return nil, fault.New(fault.Unsupported, "CALL %s.%s: a subquery cannot be an argument", p.database, p.Name).
 				WithHint("SET @x = (SELECT …), then CALL with @x in its place")
 		}
 	}
@@ -166,7 +168,7 @@ func refusal(err error, signature string) error {
 
 // Schema implements sql.Node.
 func (c *callOwn) Schema(*sql.Context) sql.Schema {
-	return schemaOf(SystemDatabase, c.p.Name, c.p.Columns, nil).Schema
+	return schemaOf(c.p.database, c.p.Name, c.p.Columns, nil).Schema
 }
 
 // Children implements sql.Node.

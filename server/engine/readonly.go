@@ -9,7 +9,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 )
 
-// What a database of Argo has none of: views, triggers and events. GMS lists
+// What a database of Argo takes none of: views, triggers and events. GMS lists
 // them for SHOW and information_schema and fails where a database cannot say
 // that there are none.
 var (
@@ -30,13 +30,39 @@ func (d *database) CreateView(*sql.Context, string, string, string) error { retu
 // DropView implements sql.ViewDatabase.
 func (d *database) DropView(*sql.Context, string) error { return errReadOnly(d.name) }
 
-// GetViewDefinition implements sql.ViewDatabase.
-func (d *database) GetViewDefinition(*sql.Context, string) (sql.ViewDefinition, bool, error) {
-	return sql.ViewDefinition{}, false, nil
+// GetViewDefinition implements sql.ViewDatabase, for SHOW CREATE VIEW alone:
+// else a view is a table, which the compiler takes apart.
+func (d *database) GetViewDefinition(ctx *sql.Context, name string) (sql.ViewDefinition, bool, error) {
+	showing := false
+	st := statementOf(ctx)
+	st.do(func() { showing = st.showing })
+	if !showing {
+		return sql.ViewDefinition{}, false, nil
+	}
+	v, err := d.viewTable(ctx, name)
+	if v == nil || err != nil {
+		return sql.ViewDefinition{}, false, err
+	}
+	text, err := v.shown(ctx)
+	if err != nil {
+		return sql.ViewDefinition{}, false, sqlError(ctx, err)
+	}
+	return sql.ViewDefinition{Name: v.v.Name, TextDefinition: text, CreateViewStatement: d.viewStatement(v.v.Name)}, true, nil
 }
 
 // AllViews implements sql.ViewDatabase.
-func (d *database) AllViews(*sql.Context) ([]sql.ViewDefinition, error) { return nil, nil }
+func (d *database) AllViews(ctx *sql.Context) ([]sql.ViewDefinition, error) {
+	st, viewsToo := statementOf(ctx), false
+	st.do(func() { viewsToo = st.viewsToo })
+	if viewsToo {
+		return nil, nil
+	}
+	out := make([]sql.ViewDefinition, len(d.views))
+	for i, v := range d.views {
+		out[i] = sql.ViewDefinition{Name: v.Name, TextDefinition: v.Doc, CreateViewStatement: d.viewStatement(v.Name)}
+	}
+	return out, nil
+}
 
 // GetTriggers implements sql.TriggerDatabase.
 func (d *database) GetTriggers(*sql.Context) ([]sql.TriggerDefinition, error) { return nil, nil }

@@ -262,10 +262,15 @@ func (e *Engine) compile(ctx *sql.Context, n sql.Node) (*compiled, error) {
 	if err != nil || st == nil {
 		return nil, err
 	}
+	return e.prepared(ctx, st)
+}
+
+// prepared finds what a statement reads.
+func (e *Engine) prepared(ctx *sql.Context, st *algebra.Statement) (c *compiled, err error) {
 	for _, name := range st.Names {
 		statementOf(ctx).touch(name)
 	}
-	c := &compiled{st: st, idle: map[algebra.Rel]bool{}, tables: map[algebra.Rel]*tables.Table{}}
+	c = &compiled{st: st, idle: map[algebra.Rel]bool{}, tables: map[algebra.Rel]*tables.Table{}}
 	booleans := map[algebra.ColID]bool{}
 	visit(st.Root, false, func(r algebra.Rel, idle bool) {
 		switch r := r.(type) {
@@ -311,10 +316,10 @@ func (e *Engine) bind(ctx *sql.Context, c *compiled, s *algebra.Scan, booleans m
 	if !ok {
 		return fault.New(fault.Internal, "the plan reads the table %s.%s, which is not there", s.Source, s.Table)
 	}
-	if err := e.dated(ctx, s, found.(*table)); err != nil {
+	if err := e.dated(ctx, s, underlying(found)); err != nil {
 		return err
 	}
-	t := &found.(*table).t
+	t := &underlying(found).t
 	c.tables[s] = t
 	names := make([]string, len(s.Cols))
 	for i, col := range s.Cols {

@@ -25,6 +25,7 @@ const (
 	strictVariable   = "argo_strict"     // a failed account fails the statement
 	maxCallsVariable = "argo_max_calls"  // a statement that would take more calls is refused; 0: no limit
 	asOfVariable     = "argo_as_of"      // tables are read as they were known then; "": now
+	currencyVariable = "argo_currency"   // reporting currency of the database ads; "": none
 	lastAsOfVariable = "argo_last_as_of" // the moment as of which the last statement gives the same rows again
 )
 
@@ -65,6 +66,17 @@ var registerVariables = sync.OnceFunc(func() {
 			},
 		},
 		&sql.MysqlSystemVariable{
+			Name: currencyVariable, Scope: both, Dynamic: true, SetVarHintApplies: true,
+			Type: types.NewSystemStringType(currencyVariable), Default: "",
+			NotifyChanged: func(_ *sql.Context, _ sql.SystemVariableScope, v sql.SystemVarValue) error {
+				if s, _ := v.Val.(string); !isCurrency.MatchString(s) {
+					return mysql.NewSQLError(mysql.ERWrongValueForVar, mysql.SSClientError,
+						"Variable '%s' can't be set to the value of '%s': write an ISO 4217 code such as 'KRW', or '' for none", currencyVariable, clip(s))
+				}
+				return nil
+			},
+		},
+		&sql.MysqlSystemVariable{
 			Name: lastAsOfVariable, Scope: sql.GetMysqlScope(sql.SystemVariableScope_Session), Dynamic: true,
 			Type: types.NewSystemStringType(lastAsOfVariable), Default: "",
 		},
@@ -78,6 +90,23 @@ func announce(version string) error {
 		"version": version, "version_comment": "Argo",
 		"collation_server": collation, "collation_database": collation, "collation_connection": collation,
 	})
+}
+
+var isCurrency = regexp.MustCompile(`^(?:[A-Za-z]{3})?$`)
+
+// Currency is the reporting currency of the session of the statement that ctx
+// belongs to, "" where none is set.
+func Currency(ctx context.Context) string {
+	gms, ok := ctx.(*sql.Context)
+	if !ok {
+		return ""
+	}
+	v, err := variable(gms, currencyVariable)
+	s, _ := v.(string)
+	if err != nil || !isCurrency.MatchString(s) {
+		return ""
+	}
+	return strings.ToUpper(s)
 }
 
 func parseMaxAge(v any) (time.Duration, error) {
@@ -158,7 +187,7 @@ func (s *session) ReleaseSavepoint(*sql.Context, sql.Transaction, string) error 
 // NewSession builds the session of an authenticated connection, for
 // server.SessionBuilder.
 func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sql.Session, error) {
-	who := identityOf(c)
+	who := e.identityOf(c)
 	e.grant(who)
 	s := &session{BaseSession: sql.NewBaseSessionWithClientServer(addr, sql.Client{User: who.User, Address: who.Host, Capabilities: c.Capabilities}, c.ConnectionID)}
 	if w, ok := c.Conn.(Wire); ok {
@@ -174,6 +203,9 @@ func (e *Engine) NewSession(ctx context.Context, c *mysql.Conn, addr string) (sq
 	}
 	if e.o.MaxAge > 0 {
 		defaults[maxAgeVariable] = e.o.MaxAge.String()
+	}
+	if e.o.Currency != "" {
+		defaults[currencyVariable] = e.o.Currency
 	}
 	if e.o.Strict {
 		defaults[strictVariable] = int8(1)
@@ -222,7 +254,11 @@ func (e *Engine) grant(who *Identity) {
 			continue
 		}
 		privileges.AddDatabase(d.name, sql.PrivilegeType_Select, sql.PrivilegeType_ShowView)
-		if who.Act || d.name == SystemDatabase && len(d.procedures) > 0 {
+		if len(d.edit) > 0 {
+			// Who may not act is told so by the table.
+			privileges.AddDatabase(d.name, sql.PrivilegeType_Insert, sql.PrivilegeType_Update, sql.PrivilegeType_Delete)
+		}
+		if who.Act || len(d.procedures) > 0 {
 			// CREATE ROUTINE is what GMS asks of one who lists routines; a
 			// database takes none.
 			privileges.AddDatabase(d.name, sql.PrivilegeType_Execute, sql.PrivilegeType_CreateRoutine)

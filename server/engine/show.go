@@ -22,7 +22,7 @@ func (executor) Build(ctx *sql.Context, n sql.Node, row sql.Row) (sql.RowIter, e
 		return showStatus(ctx, n, row)
 	case *plan.ShowColumns:
 		if t, ok := n.Child.(*plan.ResolvedTable); ok {
-			if own, ok := sql.GetUnderlyingTable(t.Table).(*table); ok {
+			if own := underlying(sql.GetUnderlyingTable(t.Table)); own != nil {
 				return showColumns(n, own), nil
 			}
 		}

@@ -45,6 +45,17 @@ func identityOf(c *mysql.Conn) *Identity {
 	return &Identity{Rights: Rights{User: c.User, Databases: []string{}}}
 }
 
+// identityOf adds the databases that are open to who may read any.
+func (e *Engine) identityOf(c *mysql.Conn) *Identity {
+	who := identityOf(c)
+	if len(who.Databases) == 0 || len(e.open) == 0 {
+		return who
+	}
+	out := *who
+	out.Databases = slices.Concat(who.Databases, e.open)
+	return &out
+}
+
 // statement is what one statement of a client gathers on its way; it travels in
 // the context from the handler down to the sources. Goroutines that work for
 // the statement share it.
@@ -56,14 +67,16 @@ type statement struct {
 	hints map[string]any   // SET_VAR
 	last  []tables.Outcome // of the statement before
 
-	mu      sync.Mutex
-	touched map[string]bool // "database.table" and "database.procedure()"
-	rows    int64
-	listing bool // the catalog is being listed: a broken table must not hide the others
-	rooted  bool // the analyzer has seen the root of the statement
-	holds   int  // slots of Engine.running that are held
-	sources bool // a table of a connection was read, so that Outcomes are the session's last
-	dated   bool // a table that has a history was read
+	mu       sync.Mutex
+	touched  map[string]bool // "database.table" and "database.procedure()"
+	rows     int64
+	listing  bool // the catalog is being listed: a broken table must not hide the others
+	rooted   bool // the analyzer has seen the root of the statement
+	showing  bool // it is a SHOW CREATE VIEW
+	viewsToo bool // views are listed as tables are
+	holds    int  // slots of Engine.running that are held
+	sources  bool // a table of a connection was read, so that Outcomes are the session's last
+	dated    bool // a table that has a history was read
 }
 
 type statementKey struct{}

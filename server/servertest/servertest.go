@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,7 +30,9 @@ import (
 	"argo/cache"
 	"argo/cache/parquet"
 	"argo/configs"
+	"argo/configs/views"
 	"argo/server"
+	"argo/server/ads"
 	"argo/server/columnar"
 	"argo/server/engine"
 	"argo/server/state/sqlite"
@@ -200,9 +203,19 @@ func start(t testing.TB, o Options) (s *Server, err error) {
 	closers = append(closers, func() { duck.Close() })
 	var e *engine.Engine
 	queries := &statements{}
+	folders := []fs.FS{views.Files}
+	if cfg.Views != "" {
+		folders = append(folders, os.DirFS(cfg.Views))
+	}
+	harmonised, err := ads.New(ads.Options{
+		Databases: databases, Views: folders, Store: s.State.Edited(), Now: o.Clock.Now, Currency: engine.Currency, MayRead: engine.MayRead,
+	})
+	if err != nil {
+		return nil, err
+	}
 	e, err = engine.New(engine.Options{
-		Databases: databases, Columnar: duck, Runner: runner, Now: o.Clock.Now, Log: log, Statements: queries,
-		MaxCalls: cfg.Engine.MaxCalls, MaxAge: time.Duration(cfg.Engine.MaxAge), Procedures: engine.Jobs(s.Worker),
+		Databases: append(databases, harmonised), Columnar: duck, Runner: runner, Now: o.Clock.Now, Log: log, Statements: queries,
+		MaxCalls: cfg.Engine.MaxCalls, MaxAge: time.Duration(cfg.Engine.MaxAge), Currency: cfg.Engine.Currency, Procedures: engine.Jobs(s.Worker),
 		System: system.Tables(system.Options{
 			Sources: tablesall.Sources(), Connections: described, Ledger: s.State.Ledger(), Now: o.Clock.Now,
 			Segments: s.State.Index().All, Accounts: s.Cache.Accounts, Queries: queries.recent, MayRead: engine.MayRead,

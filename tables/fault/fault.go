@@ -34,6 +34,7 @@ const (
 	Broken      Kind = "broken"      // a file or a reply that cannot be read
 	Stale       Kind = "stale"       // an older reading answers, since the source cannot be asked: wait, or ask with argo_strict
 	Untied      Kind = "untied"      // the rows do not add up to the source's own total: see argo.reconcile
+	Mixed       Kind = "mixed"       // amounts of several currencies are added up: the person who asked converts or groups them
 	Gap         Kind = "gap"         // nothing was known of these days at the moment that was asked for
 )
 

@@ -197,6 +197,9 @@ func (db *DB) Jobs() cache.Jobs { return (*jobs)(db) }
 // Quotas are the states of the budgets of calls.
 func (db *DB) Quotas() tables.Quotas { return (*quotas)(db) }
 
+// Edited keeps what people change by SQL in tables of Argo's own.
+func (db *DB) Edited() *Edited { return (*Edited)(db) }
+
 // Calls is the log of calls.
 func (db *DB) Calls() *CallLog { return db.calls }
 
