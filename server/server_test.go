@@ -431,7 +431,7 @@ func TestVariables(t *testing.T) {
 	}
 	defer c.Close()
 	q := conn{c}
-	if got := column(t, q, "SHOW VARIABLES LIKE 'argo%'"); !slices.Equal(got, []string{"argo_as_of", "argo_last_as_of", "argo_max_age", "argo_max_calls", "argo_strict"}) {
+	if got := column(t, q, "SHOW VARIABLES LIKE 'argo%'"); !slices.Equal(got, []string{"argo_as_of", "argo_currency", "argo_last_as_of", "argo_max_age", "argo_max_calls", "argo_strict"}) {
 		t.Errorf("variables %v", got)
 	}
 	for _, s := range []string{"SET argo_max_age = '15m'", "SET SESSION argo_strict = 1"} {

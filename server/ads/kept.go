@@ -25,6 +25,8 @@ type kept struct {
 	// connection sees no row of it and changes none. -1: everybody's.
 	connection int
 	check      func(r tables.Row) error // and tidies it
+	// given are rows that are there unless one with the same key was kept.
+	given []tables.Row
 }
 
 // Names of the tables that people keep.
@@ -34,6 +36,7 @@ const (
 	vat            = "vat"
 	taxonomy       = "conversion_taxonomy"
 	namingRules    = "naming_rules"
+	mediaSources   = "media_sources"
 )
 
 var changed = []tables.Column{
@@ -66,7 +69,14 @@ func (m *model) keptTables() []*kept {
 		tables.Column{Name: "fields", Type: tables.LongText, NotNull: true, Doc: "Columns of ads.campaign_names that it fills, separated by commas"},
 	)
 	rules.byHand = false
+	sources := make(mediaSources, "Which channel a media source of a tracker is; one name, one channel, whatever the tracker. Lines that Argo brings along come back when they are deleted: set their channel to NULL instead"+editable,
+		[]string{"media_source"}, -1, checkMediaSource,
+		tables.Column{Name: "media_source", Type: tables.Varchar, NotNull: true, Doc: "Media source, network or source in the tracker's word, in lower case"},
+		tables.Column{Name: "channel", Type: tables.Ident, Doc: "Source that sells it: google_ads; NULL: none of them"},
+		text("note", "Anything"))
+	sources.given = knownMediaSources()
 	return []*kept{
+		sources,
 		make(accountMapping, "Which account is whose: advertiser → brand → account"+editable, []string{"connection", "account_id"}, 0, nil,
 			ident("connection", "Connection: the database of its own tables"), ident("account_id", "Account, as ads.accounts has it"),
 			text("advertiser", "Advertiser"), text("brand", "Brand of the advertiser"), text("note", "Anything")),
@@ -88,6 +98,32 @@ func (m *model) keptTables() []*kept {
 			text("business_event", "What it is called here: purchase, signup, install"), text("note", "Anything")),
 		rules,
 	}
+}
+
+// knownMediaSources are names that trackers have for channels.
+func knownMediaSources() (out []tables.Row) {
+	for channel, names := range map[string][]string{
+		"apple_ads":     {"apple search ads", "apple.searchads"},
+		"criteo":        {"criteonew_int"},
+		"google_ads":    {"googleadwords_int", "google.adwords", "google ads aci"},
+		"kakao_moment":  {"kakao_int"},
+		"line_ads":      {"line_int"},
+		"meta_ads":      {"facebook ads", "facebook installs", "instagram installs", "off-facebook installs", "facebook.business"},
+		"microsoft_ads": {"bingsearch_int"},
+		"tiktok_ads":    {"bytedanceglobal_int", "tiktokglobal_int", "tiktok san"},
+		"x_ads":         {"twitter", "twitter installs"},
+	} {
+		for _, name := range names {
+			out = append(out, tables.Row{name, channel, "known to Argo", "argo", nil})
+		}
+	}
+	slices.SortFunc(out, func(a, b tables.Row) int { return strings.Compare(textOf(a[0]), textOf(b[0])) })
+	return out
+}
+
+func checkMediaSource(r tables.Row) error {
+	r[0] = strings.ToLower(strings.TrimSpace(textOf(r[0])))
+	return nil
 }
 
 func checkRate(r tables.Row) error {
@@ -135,6 +171,15 @@ func (k *kept) rows(ctx context.Context) ([]tables.Row, error) {
 			}
 		}
 		out = append(out, row)
+	}
+	have := map[string]bool{}
+	for _, r := range out {
+		have[k.key(r)] = true
+	}
+	for _, r := range k.given {
+		if !have[k.key(r)] {
+			out = append(out, slices.Clone(r))
+		}
 	}
 	return out, nil
 }

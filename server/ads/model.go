@@ -75,10 +75,11 @@ func New(o Options) (engine.Database, error) {
 		}
 	}
 	out.Tables = append(out.Tables, m.accounts(), m.dailyRates(), m.dailyVAT())
-	var err error
-	if out.Views, err = m.views(o.Views); err != nil {
+	views, metrics, err := m.views(o.Views)
+	if err != nil {
 		return engine.Database{}, err
 	}
+	out.Views, out.Tables, out.Procedures = views, append(out.Tables, metrics), m.procedures()
 	for _, v := range out.Views {
 		if slices.ContainsFunc(out.Tables, func(t tables.Table) bool { return t.Name == v.Name }) {
 			return engine.Database{}, fault.New(fault.Config, "the view %s has the name of a table of the model", v.Name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -195,23 +196,24 @@ func parseColumn(line string) (c tables.Column, err error) {
 
 // views reads the files, of which later ones go before earlier ones of the same
 // name, and gives the views over the connections.
-func (m *model) views(folders []fs.FS) ([]engine.View, error) {
+func (m *model) views(folders []fs.FS) ([]engine.View, tables.Table, error) {
+	none := tables.Table{}
 	found := map[string]declared{}
 	branches := map[string]map[string]string{} // by view, by source
 	var order []string
 	for _, folder := range folders {
 		names, err := fs.Glob(folder, "*.sql")
 		if err != nil {
-			return nil, err
+			return nil, none, err
 		}
 		for _, name := range names {
 			text, err := fs.ReadFile(folder, name)
 			if err != nil {
-				return nil, fault.New(fault.Config, "the views in %s cannot be read: %v", name, err)
+				return nil, none, fault.New(fault.Config, "the views in %s cannot be read: %v", name, err)
 			}
 			f, err := parseViews(string(text))
 			if err != nil {
-				return nil, fault.New(fault.Config, "%s: %v", name, err).WithHint("configs/views/README.md says how views are written")
+				return nil, none, fault.New(fault.Config, "%s: %v", name, err).WithHint("configs/views/README.md says how views are written")
 			}
 			for _, v := range f.views {
 				if _, again := found[v.name]; !again {
@@ -231,21 +233,23 @@ func (m *model) views(folders []fs.FS) ([]engine.View, error) {
 	for view, of := range branches {
 		if _, ok := found[view]; !ok {
 			for source := range of {
-				return nil, fault.New(fault.Config, "%s.sql has a branch of %s, and there is no such view", source, view)
+				return nil, none, fault.New(fault.Config, "%s.sql has a branch of %s, and there is no such view", source, view)
 			}
 		}
 	}
 	var out []engine.View
+	var all []declared
 	for _, name := range order {
 		d := found[name]
 		if d.like != "" {
 			like, ok := found[d.like]
 			if !ok || like.like != "" {
-				return nil, fault.New(fault.Config, "the view %s is LIKE %s, which declares no columns", name, d.like)
+				return nil, none, fault.New(fault.Config, "the view %s is LIKE %s, which declares no columns", name, d.like)
 			}
 			d.columns, d.text = like.columns, like.text
 		}
-		v := engine.View{Name: name, Doc: d.doc, Columns: d.columns}
+		all = append(all, d)
+		v := engine.View{Name: name, Doc: d.doc, Columns: described(d.columns, branches[name])}
 		if d.text != "" {
 			text := d.text
 			v.Text = func(ctx context.Context) (string, error) { return m.filled(ctx, text) }
@@ -257,8 +261,11 @@ func (m *model) views(folders []fs.FS) ([]engine.View, error) {
 		}
 		out = append(out, v)
 	}
-	return out, nil
+	return append(out, m.namingViews()...), metrics(all, branches), nil
 }
+
+// sorted are the keys of a map in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // filled is a view's text with what the session says in place of {{…}}.
 func (m *model) filled(ctx context.Context, text string) (string, error) {

@@ -5,8 +5,10 @@ package algebra
 // filters imply.
 func optimize(st *Statement) {
 	st.Root = Rewrite(st.Root, simplify)
-	pushdown(st.Root)
-	st.Root = Rewrite(st.Root, simplify)
+	for range 2 { // branches that are gone say less of what they are joined with
+		pushdown(st.Root)
+		st.Root = Rewrite(st.Root, simplify)
+	}
 	prune(st)
 	st.Root = Rewrite(st.Root, merge)
 	limits(st.Root)

@@ -237,6 +237,9 @@ func pushJoin(j *Join, conds, ambient []Expr) {
 	if v, ok := j.R.(*Values); ok && kind == InnerJoin {
 		left = concat(left, matching(v, both, lids))
 	}
+	if kind == InnerJoin || kind == LeftJoin {
+		right = concat(right, literals(j.L, on, rids))
+	}
 	push(j.L, left, ambient)
 	if j.Lateral {
 		ambient = concat(ambient, without(right, rids))
@@ -299,6 +302,83 @@ func matching(v *Values, conds []Expr, ids map[ColID]bool) (out []Expr) {
 		}
 	}
 	return out
+}
+
+// literals are conditions on the columns with the ids that follow from what they
+// are compared with: a column of l that is a constant in each of its branches.
+func literals(l Rel, conds []Expr, ids map[ColID]bool) (out []Expr) {
+	for _, e := range conds {
+		k, ok := e.(*Call)
+		if !ok || k.Func != "=" {
+			continue
+		}
+		for i := range 2 {
+			theirs, okT := k.Args[i].(*Col)
+			mine, okM := k.Args[1-i].(*Col)
+			if !okT || !okM || !ids[theirs.ID] || !alike(mine.Type, theirs.Type) {
+				continue
+			}
+			if list, ok := constantsOf(l, mine.ID); ok && len(list) > 0 {
+				out = append(out, &In{Value: theirs, List: list, Type: Type{Kind: Int, Bool: true, Precision: 1}})
+			}
+		}
+	}
+	return out
+}
+
+// constantsOf are the only values that a column of r can have; false where they
+// are not known.
+func constantsOf(r Rel, id ColID) ([]Expr, bool) {
+	switch r := r.(type) {
+	case *Filter:
+		return constantsOf(r.In, id)
+	case *Sort:
+		return constantsOf(r.In, id)
+	case *Limit:
+		return constantsOf(r.In, id)
+	case *Join:
+		if idsOf(r.L.Columns())[id] && (r.Kind == InnerJoin || r.Kind == LeftJoin) {
+			return constantsOf(r.L, id)
+		}
+	case *Project:
+		for i, c := range r.Cols {
+			if c.ID != id {
+				continue
+			}
+			switch e := r.Exprs[i].(type) {
+			case *Lit:
+				return []Expr{e}, e.Value != nil
+			case *Col:
+				return constantsOf(r.In, e.ID)
+			case *Cast:
+				c, ok := e.In.(*Col)
+				if !ok || e.Type.Kind != Text {
+					return nil, false
+				}
+				list, ok := constantsOf(r.In, c.ID)
+				if !ok {
+					return nil, false
+				}
+				out := make([]Expr, len(list))
+				for i, v := range list {
+					out[i] = cast(v, e.Type, e.Implied)
+					_, lit := out[i].(*Lit)
+					ok = ok && lit
+				}
+				return out, ok
+			}
+		}
+	case *SetOp:
+		for i, c := range r.Cols {
+			if c.ID != id || r.Op != "union" {
+				continue
+			}
+			a, okA := constantsOf(r.L, r.L.Columns()[i].ID)
+			b, okB := constantsOf(r.R, r.R.Columns()[i].ID)
+			return concat(a, b), okA && okB
+		}
+	}
+	return nil, false
 }
 
 func concatIDs(a, b map[ColID]bool) map[ColID]bool {

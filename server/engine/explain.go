@@ -66,6 +66,10 @@ func (p parser) adapt(ctx context.Context, s ast.Statement, err error) (ast.Stat
 		if s.ExplainFormat == "" || strings.EqualFold(s.ExplainFormat, "traditional") {
 			s.ExplainFormat, s.Plan = "", true
 		}
+	case *ast.Delete:
+		if s.Where == nil && s.Limit == nil { // which GMS takes for a TRUNCATE in the current database
+			s.Where = ast.NewWhere(ast.WhereStr, &ast.ComparisonExpr{Operator: ast.EqualStr, Left: ast.NewIntVal([]byte("1")), Right: ast.NewIntVal([]byte("1"))})
+		}
 	case *ast.Kill:
 		s.Auth = ast.AuthInformation{AuthType: ast.AuthType_IGNORE}
 	case *ast.ShowGrants:
