@@ -30,7 +30,7 @@ type Options struct {
 	// up, for statements in other processes: longer than any of them. Default
 	// 15 minutes.
 	Grace    time.Duration
-	Parallel int // fetches of one source that people wait for at once; default 4
+	Parallel int // fetches of one source that people wait for at once; default 16: most of them wait for a reply, or for a budget
 	// Owner names the process in claims, unlike any other's; "": made up.
 	Owner string
 	// Alive, where non-nil, says whether the process of an owner lives, so that
@@ -115,7 +115,7 @@ func New(o Options) (*Cache, error) {
 		o.Log = slog.Default()
 	}
 	if o.Parallel <= 0 {
-		o.Parallel = 4
+		o.Parallel = 16
 	}
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Minute

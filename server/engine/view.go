@@ -96,22 +96,7 @@ func (d *database) viewTable(ctx *sql.Context, name string) (*viewTable, error) 
 // Queries implements algebra.ViewTable.
 func (t *viewTable) Queries(ctx *sql.Context) ([]sql.Node, error) {
 	if t.part || t.v.Text == nil {
-		var out []sql.Node
-		for _, b := range t.v.Branches {
-			if !t.e.mayRead(ctx, b.Database) {
-				continue
-			}
-			s, err := t.e.parseBranch(ctx, b)
-			if err != nil {
-				return nil, t.broken(b.Database, err)
-			}
-			n, err := t.e.bindView(ctx, s, b.Database, t.asOf)
-			if err != nil {
-				return nil, t.broken(b.Database, err)
-			}
-			out = append(out, n)
-		}
-		return out, nil
+		return t.branches(ctx)
 	}
 	s, err := t.body(ctx)
 	if err != nil {
@@ -122,6 +107,36 @@ func (t *viewTable) Queries(ctx *sql.Context) ([]sql.Node, error) {
 		return nil, t.broken("", err)
 	}
 	return []sql.Node{n}, nil
+}
+
+// branches are the queries of the connections that the user may read. One that
+// cannot be understood, since it names what its source has not, leaves the
+// others to answer, as a connection does that cannot be asked.
+func (t *viewTable) branches(ctx *sql.Context) (out []sql.Node, err error) {
+	var wrong error
+	for _, b := range t.v.Branches {
+		if !t.e.mayRead(ctx, b.Database) {
+			continue
+		}
+		var n sql.Node
+		s, err := t.e.parseBranch(ctx, b)
+		if err == nil {
+			n, err = t.e.bindView(ctx, s, b.Database, t.asOf)
+		}
+		if err == nil {
+			out = append(out, n)
+			continue
+		}
+		wrong = t.broken(b.Database, err)
+		if strict(ctx) {
+			return nil, wrong
+		}
+		statementOf(ctx).trace.Warn(wrong)
+	}
+	if len(out) == 0 {
+		return nil, wrong
+	}
+	return out, nil
 }
 
 // Branches implements algebra.ViewTable.
