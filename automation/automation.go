@@ -37,6 +37,10 @@ type Action struct {
 	Window time.Duration
 	// Touches names the cached tables that a change makes untrue.
 	Touches []string
+	// Facts reads what guardrails want to know of the changes of one plan,
+	// aligned with them; wants says which of the costly ones are asked for. nil:
+	// only what the change itself says is known.
+	Facts func(ctx context.Context, changes []Change, wants Wants) ([]Facts, error)
 }
 
 // Param of an action.
@@ -69,8 +73,13 @@ type Change struct {
 type State string
 
 const (
-	Proposed  State = "proposed"  // recorded; nothing sent
+	Proposed  State = "proposed"  // recorded, about to be sent by the process that recorded it
+	Awaiting  State = "awaiting"  // somebody has to approve it; nothing sent
+	Approved  State = "approved"  // may be sent when its time has come, by any process
+	Held      State = "held"      // a guardrail says not now; nothing sent
 	Denied    State = "denied"    // a guardrail said no; nothing sent
+	Rejected  State = "rejected"  // somebody who may approve said no; nothing sent
+	Expired   State = "expired"   // its time ran out; nothing sent
 	Executing State = "executing" // may have been sent
 	Unknown   State = "unknown"   // sent, outcome not known yet
 	Succeeded State = "succeeded" // the channel accepted it; not read back yet
@@ -84,8 +93,16 @@ const (
 
 // Open says that the state is not final.
 func (s State) Open() bool {
-	return s == Proposed || s == Executing || s == Unknown || s == Succeeded
+	switch s {
+	case Proposed, Awaiting, Approved, Held, Executing, Unknown, Succeeded:
+		return true
+	}
+	return false
 }
+
+// Waits says that nothing is sent until a person or a moment comes, whatever
+// becomes of the process.
+func (s State) Waits() bool { return s == Awaiting || s == Approved || s == Held }
 
 // Run is one call of an action; its changes go through the states one by one.
 type Run struct {
@@ -95,8 +112,11 @@ type Run struct {
 	Args      string // JSON
 	By        string // "demo@127.0.0.1", "rule:pacing"
 	Reason    string
-	Key       string // idempotency key, unique; given or ""
-	State     State  // of the run: the least final, then the worst, of its changes
+	Key       string    // idempotency key, unique; given or ""
+	UndoOf    string    // the run that this one takes back, or ""
+	NotBefore time.Time // nothing is sent earlier
+	Expires   time.Time // nothing is sent from then on; zero: only where it waits
+	State     State     // of the run: the least final, then the worst, of its changes
 	Changes   []RunChange
 	CreatedAt time.Time
 	EndedAt   time.Time // zero while open
@@ -159,18 +179,4 @@ type Ledger interface {
 	// is leased to the process that works on it.
 	Lease(ctx context.Context, key, owner string, now, until time.Time) (holder string, err error)
 	Release(ctx context.Context, key, owner string) error
-}
-
-// Verdict of a guardrail.
-type Verdict struct {
-	Guardrail string
-	Allow     bool
-	Sentence  string // why
-}
-
-// Guardrail judges a run before it is recorded as proposed and again before it
-// is sent.
-type Guardrail interface {
-	Name() string
-	Judge(ctx context.Context, r Run) (Verdict, error)
 }

@@ -13,7 +13,8 @@ import (
 
 // rank orders states from the least final to the most, and the final ones from
 // the worst to the best: a run is where the first of its changes is.
-var rank = []State{Executing, Unknown, Proposed, Succeeded, Conflict, Failed, Denied, Cancelled, Verified, DryRun, Unchanged}
+var rank = []State{Executing, Unknown, Proposed, Succeeded, Approved, Held, Awaiting, Conflict, Failed, Denied, Rejected, Expired, Cancelled,
+	Verified, DryRun, Unchanged}
 
 // Rollup is the state of a run with these changes.
 func Rollup(changes []RunChange) State {
@@ -29,7 +30,10 @@ func Rollup(changes []RunChange) State {
 // moves are the transitions of a change. A state that may follow itself does
 // so to take a note.
 var moves = map[State][]State{
-	Proposed:  {Executing, Denied, Conflict, Cancelled, Unchanged},
+	Proposed:  {Executing, Held, Denied, Conflict, Cancelled, Unchanged},
+	Awaiting:  {Approved, Held, Rejected, Expired, Denied, Conflict, Cancelled},
+	Approved:  {Executing, Held, Expired, Denied, Conflict, Cancelled, Unchanged},
+	Held:      {Approved, Awaiting, Expired, Denied, Conflict, Cancelled},
 	Executing: {Unknown, Succeeded, Failed},
 	Unknown:   {Unknown, Verified, Failed, Conflict},
 	Succeeded: {Succeeded, Verified, Conflict},
@@ -49,6 +53,9 @@ func (s State) InFlight() bool { return s == Executing || s == Unknown || s == S
 func Digest(r Run) string {
 	h := sha256.New()
 	fields(h, "run", r.ID, r.Source, r.Action, r.Args, r.By, r.Reason, r.Key, micros(r.CreatedAt))
+	if r.UndoOf != "" || !r.NotBefore.IsZero() || !r.Expires.IsZero() {
+		fields(h, "more", r.UndoOf, micros(r.NotBefore), micros(r.Expires))
+	}
 	for _, c := range r.Changes {
 		fields(h, "change", c.ID, c.Account, c.Target, c.Entity, c.Field, c.Before, c.After, c.Unit, c.Change.Note)
 	}
@@ -82,6 +89,7 @@ func micros(t time.Time) string {
 // microsecond, every change with Fence 1, the state rolled up.
 func Entry(r Run) Run {
 	r.CreatedAt = r.CreatedAt.UTC().Truncate(time.Microsecond)
+	r.NotBefore, r.Expires = r.NotBefore.UTC().Truncate(time.Microsecond), r.Expires.UTC().Truncate(time.Microsecond)
 	r.Changes = slices.Clone(r.Changes)
 	for i := range r.Changes {
 		r.Changes[i].Fence, r.Changes[i].At = 1, r.CreatedAt

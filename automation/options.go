@@ -28,6 +28,9 @@ type Options struct {
 	// Expect names fields and the values that they must have before anything
 	// is sent: compare-and-set by the caller. Values as in Change.Before.
 	Expect map[string]string
+	// NotBefore keeps the changes until then, Expires gives up what has not been
+	// sent by then; zero: neither.
+	NotBefore, Expires time.Time
 	// Wait is how long Do waits for the outcome, 0 for 10 s. It is not part of
 	// the document.
 	Wait time.Duration
@@ -56,7 +59,7 @@ func ParseOptions(document string) (Options, error) {
 			switch m.name {
 			case "reason":
 				continue // NULL is "not given"
-			case "dry_run", "idempotency_key", "expect":
+			case "dry_run", "idempotency_key", "expect", "not_before", "expires":
 				// The options that protect are not lost to a variable that was never set.
 				return invalid("the option %s is NULL: give it a value or leave it out", m.name)
 			}
@@ -69,6 +72,18 @@ func ParseOptions(document string) (Options, error) {
 		case string:
 			if m.name == "reason" {
 				o.Reason = v
+				continue
+			}
+			if m.name == "not_before" || m.name == "expires" {
+				at, err := time.Parse(time.RFC3339, v)
+				if err != nil {
+					return invalid("the option %s is a moment with its zone such as 2026-11-22T18:00:00+09:00, not %q", m.name, v)
+				}
+				if m.name == "expires" {
+					o.Expires = at
+				} else {
+					o.NotBefore = at
+				}
 				continue
 			}
 			if m.name == "idempotency_key" {
@@ -103,7 +118,7 @@ func ParseOptions(document string) (Options, error) {
 			}
 		}
 		switch m.name {
-		case "dry_run", "reason", "idempotency_key", "expect":
+		case "dry_run", "reason", "idempotency_key", "expect", "not_before", "expires":
 			return invalid("the option %s is not of the right type", m.name)
 		}
 		return invalid("there is no option %q", m.name)

@@ -175,6 +175,7 @@ func (r *Runner) pickUp(ctx context.Context, run Run, actions func(source, name 
 		}
 		var err error
 		switch {
+		case c.State.Waits(): // for Due
 		case c.State == Proposed:
 			err = t.moveAs(Cancelled, "the server stopped before anything was sent", "", "argo")
 			t.release()

@@ -35,8 +35,10 @@ type RunnerOptions struct {
 	Sleep  func(ctx context.Context, d time.Duration) error // default: a timer
 	Log    *slog.Logger                                     // default slog.Default
 	// Guardrails judge every run when it is planned and each change again
-	// before it is sent. One that fails denies.
-	Guardrails []Guardrail
+	// before it is sent; nil: there are none. That they fail denies.
+	Guardrails Guardrails
+	// Book keeps verdicts and votes; nil: nothing can be approved.
+	Book Book
 	// Owner names this process where several share the ledger, unlike any other,
 	// also of an earlier life: a run is one process's, and others leave it alone
 	// while that one lives. "": there is no other process.
@@ -57,6 +59,8 @@ type Request struct {
 	Args    Args
 	Options Options
 	By      string // who asks: "demo@127.0.0.1", "rule:pacing"
+
+	undoOf string
 }
 
 // Runner takes actions down the road: plan, judge, record, send, read back. It
@@ -76,8 +80,9 @@ type Runner struct {
 
 	mu     sync.Mutex
 	closed bool
-	live   map[string]bool // runs that this process works on
-	idle   chan struct{}   // closed when there are none; nil where nothing beats
+	live   map[string]bool      // runs that this process works on
+	looked map[string]time.Time // held runs, when they were judged last
+	idle   chan struct{}        // closed when there are none; nil where nothing beats
 }
 
 // NewRunner makes a runner; the caller runs Recover once before the first Do,
@@ -101,7 +106,7 @@ func NewRunner(o RunnerOptions) *Runner {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	r := &Runner{o: o, live: map[string]bool{}}
+	r := &Runner{o: o, live: map[string]bool{}, looked: map[string]time.Time{}}
 	r.ctx, r.stop = context.WithCancel(tables.WithPurpose(context.Background(), tables.Acting))
 	return r
 }
@@ -247,7 +252,11 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 		return Run{}, err
 	}
 	now := r.o.Now()
-	run := Run{ID: newID(now), Source: q.Source, Action: q.Action.Name, Args: args, By: q.By, Reason: q.Options.Reason, Key: key, CreatedAt: now}
+	run := Run{ID: newID(now), Source: q.Source, Action: q.Action.Name, Args: args, By: q.By, Reason: q.Options.Reason, Key: key,
+		UndoOf: q.undoOf, NotBefore: q.Options.NotBefore, Expires: q.Options.Expires, CreatedAt: now}
+	if !run.Expires.IsZero() && !run.Expires.After(now) {
+		return Run{}, fault.New(fault.Invalid, "the option expires is %s, which has passed", run.Expires.UTC().Format(time.DateTime))
+	}
 	for _, c := range planned {
 		rc := RunChange{Change: c, State: Proposed}
 		rc.ID = cmp.Or(rc.ID, newID(now))
@@ -256,17 +265,30 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 		}
 		run.Changes = append(run.Changes, rc)
 	}
-	denial := r.judge(ctx, run)
+	verdict := r.weigh(ctx, q.Action, &run)
+	to, note := Proposed, verdict.sentence
+	switch {
+	case verdict.Decision == Deny:
+		to = Denied
+	case verdict.Decision == Hold:
+		to = Held
+	case verdict.Decision == Approve && r.o.Book == nil:
+		to, note = Denied, note+" (approvals are not kept here)"
+	case verdict.Decision == Approve:
+		to = Awaiting
+	case run.NotBefore.After(now):
+		to, note = Approved, "it is sent from "+run.NotBefore.UTC().Format(time.DateTime)+" UTC on"
+	}
 	for i := range run.Changes {
 		c := &run.Changes[i]
-		switch {
+		switch would := map[State]string{Denied: "denied", Held: "held", Awaiting: "asked of others"}[to]; {
 		case c.State != Proposed:
-		case q.Options.DryRun && denial != "":
-			c.State, c.Note = DryRun, "nothing was sent; it would be denied: "+denial
+		case q.Options.DryRun && would != "":
+			c.State, c.Note = DryRun, "nothing was sent; it would be "+would+": "+note
 		case q.Options.DryRun:
 			c.State, c.Note = DryRun, "nothing was sent"
-		case denial != "":
-			c.State, c.Note = Denied, denial
+		case to != Proposed:
+			c.State, c.Note = to, note
 		}
 	}
 	if !r.begin(run.ID) {
@@ -277,6 +299,10 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 		return Run{}, fmt.Errorf("lease the run: %w", err)
 	}
 	id := run.ID
+	if err := r.note(context.WithoutCancel(ctx), run, verdict); err != nil {
+		r.end(id)
+		return Run{}, fmt.Errorf("record the verdicts: %w", err)
+	}
 	run, inserted, err := r.o.Ledger.Insert(context.WithoutCancel(ctx), run)
 	switch {
 	case err != nil:
@@ -285,14 +311,39 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 	case !inserted:
 		r.end(id)
 		return repeated(run, q, args)
-	case !run.State.Open():
+	case !run.State.Open() || run.State.Waits():
 		r.end(id)
 		return run, run.fault()
 	}
+	return r.follow(ctx, q.Action, run, q.Options.Wait)
+}
 
-	// From here on the run ends its own way, whoever waits for it. A caller who
-	// goes while Do waits calls off what is not executing yet.
-	wait, stop := context.WithTimeout(ctx, cmp.Or(q.Options.Wait, defaultWait))
+// note keeps the verdicts about a run, and the question to people where there
+// is one, before the run itself: what belongs to no run does no harm.
+func (r *Runner) note(ctx context.Context, run Run, o outcome) error {
+	if r.o.Book == nil {
+		return nil
+	}
+	if len(o.verdicts) > 0 {
+		if err := r.o.Book.Record(ctx, run.ID, o.verdicts); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(run.Changes, func(c RunChange) bool { return c.State == Awaiting }) {
+		return nil
+	}
+	a := Approval{Run: run.ID, Quorum: o.quorum, Expires: run.CreatedAt.Add(o.expires), AskedBy: person(run.By), AskedAt: run.CreatedAt}
+	if !run.Expires.IsZero() && run.Expires.Before(a.Expires) {
+		a.Expires = run.Expires
+	}
+	return r.o.Book.Ask(ctx, a)
+}
+
+// follow carries a run out and waits for it. The run ends its own way, whoever
+// waits: a caller who goes meanwhile calls off what is not executing yet. The
+// run is marked as worked on (begin), and no longer is when it has ended.
+func (r *Runner) follow(ctx context.Context, a Action, run Run, patience time.Duration) (Run, error) {
+	wait, stop := context.WithTimeout(ctx, cmp.Or(patience, defaultWait))
 	defer stop()
 	own, callOff := context.WithCancel(context.WithoutCancel(ctx))
 	type outcome struct {
@@ -303,7 +354,7 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 	go func(run Run) {
 		defer r.end(run.ID)
 		defer callOff()
-		run, err := r.carryOut(own, q.Action, run)
+		run, err := r.carryOut(own, a, run)
 		ended <- outcome{run, err}
 	}(run)
 	select {
@@ -314,7 +365,8 @@ func (r *Runner) Do(ctx context.Context, q Request) (Run, error) {
 			callOff()
 		}
 	}
-	if run, err = r.o.Ledger.Run(context.WithoutCancel(ctx), run.ID); err != nil {
+	run, err := r.o.Ledger.Run(context.WithoutCancel(ctx), run.ID)
+	if err != nil {
 		return run, fmt.Errorf("read the run: %w", err)
 	}
 	if ctx.Err() != nil {
@@ -349,30 +401,18 @@ func repeated(old Run, q Request, args string) (Run, error) {
 	return old, old.fault()
 }
 
-// judge gives the sentence of the first guardrail that denies, or "".
-func (r *Runner) judge(ctx context.Context, run Run) string {
-	for _, g := range r.o.Guardrails {
-		v, err := g.Judge(ctx, run)
-		switch {
-		case err != nil:
-			return fmt.Sprintf("guardrail %s could not judge: %v", g.Name(), err)
-		case !v.Allow:
-			return fmt.Sprintf("guardrail %s: %s", g.Name(), v.Sentence)
-		}
-	}
-	return ""
-}
-
 // carryOut sends the changes of a run one after another and settles each. A
 // change that does not end well calls off those after it.
 func (r *Runner) carryOut(ctx context.Context, a Action, run Run) (Run, error) {
 	var first error
 	for i, c := range run.Changes {
-		if c.State != Proposed {
+		if c.State != Proposed && c.State != Approved {
 			continue
 		}
 		t := &task{r: r, a: a, run: run, c: c}
 		switch {
+		case fault.Is(first, fault.Held):
+			_ = t.callOff(Held, nil, "nothing was sent: an earlier change of this run is held")
 		case first != nil:
 			_ = t.callOff(Cancelled, nil, "nothing was sent: an earlier change of this run did not succeed")
 		case r.ctx.Err() != nil:
@@ -392,15 +432,21 @@ func (r *Runner) carryOut(ctx context.Context, a Action, run Run) (Run, error) {
 // fault says why a run did not do what was asked; nil for one that did, that
 // was not to, or that is still open.
 func (r Run) fault() error {
-	kinds := map[State]fault.Kind{Denied: fault.Refused, Failed: fault.Refused, Conflict: fault.Conflict, Cancelled: fault.Canceled}
+	kinds := map[State]fault.Kind{Denied: fault.Refused, Failed: fault.Refused, Conflict: fault.Conflict, Cancelled: fault.Canceled,
+		Rejected: fault.Refused, Expired: fault.Refused, Held: fault.Held}
 	kind, bad := kinds[r.State]
 	if !bad {
 		return nil
 	}
 	for _, c := range r.Changes {
-		if c.State == r.State {
-			return fault.New(kind, "%s of %s: %s", c.Field, c.Entity, c.Note)
+		if c.State != r.State {
+			continue
 		}
+		f := fault.New(kind, "%s of %s: %s", c.Field, c.Entity, c.Note)
+		if r.State == Held {
+			return f.WithHint("run %[1]s goes on when that ends; CALL actions.cancel('%[1]s') gives it up", r.ID)
+		}
+		return f
 	}
 	return nil
 }

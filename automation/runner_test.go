@@ -35,7 +35,8 @@ type world struct {
 	ledger  automation.Ledger
 	runner  *automation.Runner
 	forgot  []string
-	guards  []automation.Guardrail
+	guards  automation.Guardrails
+	book    automation.Book
 }
 
 func newWorld(t *testing.T) *world {
@@ -47,7 +48,7 @@ func newWorld(t *testing.T) *world {
 // start begins a new life of the server.
 func (w *world) start(p *automationtest.Process) {
 	w.runner = automation.NewRunner(automation.RunnerOptions{
-		Ledger: p.Ledger(w.ledger), Now: time.Now, Sleep: p.Sleep(sleep), Log: slog.New(slog.DiscardHandler), Guardrails: w.guards,
+		Ledger: p.Ledger(w.ledger), Now: time.Now, Sleep: p.Sleep(sleep), Log: slog.New(slog.DiscardHandler), Guardrails: w.guards, Book: w.book,
 		Forget: p.Forget(func(_ context.Context, source, account string, tables []string) error {
 			w.forgot = append(w.forgot, fmt.Sprint(source, account, tables, w.channel.Value("c1", "status")))
 			return nil
@@ -217,11 +218,17 @@ type guard struct {
 	err     error
 }
 
-func (g *guard) Name() string { return "max_change_pct" }
+func (g *guard) Wants(context.Context, string) (automation.Wants, bool, error) {
+	return automation.Wants{}, true, nil
+}
 
-func (g *guard) Judge(context.Context, automation.Run) (automation.Verdict, error) {
+func (g *guard) Judge(context.Context, automation.Question) ([]automation.Verdict, error) {
 	g.n++
-	return automation.Verdict{Allow: g.n != g.deny, Sentence: "the budget would rise by 40 %"}, g.err
+	v := automation.Verdict{Kind: "max_change_pct", Decision: automation.Allow, Sentence: "the budget would rise by 40 %"}
+	if g.n == g.deny {
+		v.Decision = automation.Deny
+	}
+	return []automation.Verdict{v}, g.err
 }
 
 func TestGuardrails(t *testing.T) {
@@ -234,13 +241,13 @@ func TestGuardrails(t *testing.T) {
 		"allowed":          {guard{}, false, automation.Verified, ""},
 		"denied":           {guard{deny: 1}, false, automation.Denied, "guardrail max_change_pct: the budget would rise by 40 %"},
 		"denied at last":   {guard{deny: 2}, false, automation.Denied, "guardrail max_change_pct: the budget would rise by 40 %"},
-		"a defect denies":  {guard{err: errors.New("no data")}, false, automation.Denied, "guardrail max_change_pct could not judge: no data"},
+		"a defect denies":  {guard{err: errors.New("no data")}, false, automation.Denied, "the guardrails: it could not be judged: no data"},
 		"dry run says why": {guard{deny: 1}, true, automation.DryRun, "it would be denied: guardrail max_change_pct"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.guards = []automation.Guardrail{&c.guard}
+				w.guards = &c.guard
 				w.start(automationtest.NewProcess(-1))
 				defer w.stop()
 				run, err := w.do(automation.Options{DryRun: c.dry}, pause)

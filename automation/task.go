@@ -90,7 +90,7 @@ func (t *task) callOff(to State, cause error, format string, args ...any) error 
 	return cause
 }
 
-// execute takes a proposed change to its end. ctx counts until it is sent.
+// execute takes a proposed or approved change to its end. ctx counts until it is sent.
 func (t *task) execute(ctx context.Context) error {
 	if err := t.queue(ctx); err != nil {
 		return err
@@ -116,13 +116,17 @@ func (t *task) execute(ctx context.Context) error {
 		}
 		return fault.New(fault.Conflict, "%s", note).WithHint("call it again if you still want it")
 	}
-	if denial := t.r.judge(ctx, t.run); denial != "" {
-		return t.callOff(Denied, fault.New(fault.Refused, "%s", denial), "%s", denial)
+	leave, done, err := t.again(ctx)
+	if done {
+		return err
 	}
 	if ctx.Err() != nil {
+		leave()
 		return t.callOff(Cancelled, context.Cause(ctx), "nothing was sent: the CALL was cancelled")
 	}
-	if err := t.move(Executing, "being sent", ""); err != nil {
+	err = t.move(Executing, "being sent", "")
+	leave()
+	if err != nil {
 		return t.stay(err)
 	}
 
@@ -157,7 +161,7 @@ func (t *task) stay(cause error) error {
 	switch {
 	case err == nil && t.c.State == Executing:
 		err = t.move(Failed, note, "")
-	case err == nil && t.c.State == Proposed:
+	case err == nil && (t.c.State == Proposed || t.c.State == Approved):
 		err = t.move(Cancelled, note, "")
 	}
 	return errors.Join(cause, err)

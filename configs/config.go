@@ -59,6 +59,9 @@ type User struct {
 	Databases []string `yaml:"databases"`
 	// Act says whether the user may CALL actions; default false.
 	Act bool `yaml:"act"`
+	// Approve says whether the user may approve what others ask for, and set
+	// guardrails; default false.
+	Approve bool `yaml:"approve"`
 }
 
 // Connection is a configured source.

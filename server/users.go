@@ -22,6 +22,7 @@ type User struct {
 	// Databases that the user may read; nil: all.
 	Databases []string
 	Act       bool // may CALL actions
+	Approve   bool // may approve what others ask for, and set guardrails
 }
 
 // users authenticates connections; it is vitess's AuthServer. Only hashes of
@@ -154,7 +155,7 @@ func (u *users) UserEntryWithCacheHash(c *mysql.Conn, salt []byte, name string, 
 }
 
 func (k *user) identity(addr net.Addr) *engine.Identity {
-	return &engine.Identity{Host: hostOf(addr), Rights: engine.Rights{User: k.Name, Databases: k.Databases, Act: k.Act}}
+	return &engine.Identity{Host: hostOf(addr), Rights: engine.Rights{User: k.Name, Databases: k.Databases, Act: k.Act, Approve: k.Approve}}
 }
 
 // method is one way to log in, for the users that are configured for it. The

@@ -7,6 +7,13 @@ import (
 	"argo/automation/automationtest"
 )
 
+func TestBookInMemory(t *testing.T) {
+	automationtest.TestBook(t, func(*testing.T) func() (automation.Ledger, automation.Book) {
+		l := automationtest.NewLedger()
+		return func() (automation.Ledger, automation.Book) { return l, l.Book() }
+	})
+}
+
 func TestLedgerInMemory(t *testing.T) {
 	automationtest.TestLedger(t, func(*testing.T) func() automation.Ledger {
 		l := automationtest.NewLedger()

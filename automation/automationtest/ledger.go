@@ -19,6 +19,7 @@ type Ledger struct {
 	runs   []automation.Run
 	events []automation.Event
 	leases map[string]lease
+	book   *Book
 }
 
 type lease struct {

@@ -16,6 +16,7 @@ import (
 
 	"argo/automation"
 	automationall "argo/automation/all"
+	"argo/automation/guardrails"
 	"argo/cache"
 	"argo/configs"
 	"argo/configs/views"
@@ -190,7 +191,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return nil, err
 	}
 	a.runner = automation.NewRunner(automation.RunnerOptions{
-		Ledger: a.db.Ledger(), Now: c.Now, Sleep: c.Sleep, Log: log,
+		Ledger: a.db.Ledger(), Book: a.db.Book(), Guardrails: guardrails.Set{Policies: a.db.Book()}, Now: c.Now, Sleep: c.Sleep, Log: log,
 		Owner: a.owner, Alive: a.alive,
 		Forget: func(ctx context.Context, source, account string, names []string) error {
 			var errs []error
@@ -250,7 +251,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		concurrent = 2 * runtime.NumCPU()
 	}
 	sys := system.Tables(system.Options{
-		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Now: c.Now,
+		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Book: a.db.Book(), Now: c.Now,
 		Segments: kept.Index.All, Accounts: a.cache.Accounts, Coverage: a.worker.Coverage,
 		Restatements: a.cache.Restatements, Reconcile: a.cache.Reconcile, Costs: a.cache.Costs, Jobs: a.worker.List,
 		Quotas: func(ctx context.Context) ([]rest.Budget, error) {
@@ -272,7 +273,7 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		return nil, err
 	}
 	a.engine, err = engine.New(engine.Options{
-		Databases: append(databases, harmonised), System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
+		Databases: append(append(databases, harmonised), engine.Decisions(a.runner, a.db.Ledger(), a.db.Book(), a.action, c.Now)...), System: sys, Columnar: duck, Runner: a.runner, Now: c.Now, Log: log,
 		Statements: a.db.Statements(), MaxExecution: time.Duration(cfg.Engine.MaxExecution), MaxCalls: cfg.Engine.MaxCalls,
 		MaxAge: time.Duration(cfg.Engine.MaxAge), Strict: cfg.Engine.Strict, Currency: cfg.Engine.Currency, Procedures: engine.Jobs(a.worker),
 		MaxConcurrent: concurrent, Version: engine.DefaultVersion,
@@ -319,7 +320,7 @@ func configured(ctx context.Context, from []configs.User) ([]server.User, error)
 		if err != nil {
 			return nil, fmt.Errorf("users[%d] (%s): %w", i, u.Name, err)
 		}
-		users[i] = server.User{Name: u.Name, Host: u.Host, Password: password, Auth: u.Auth, Databases: u.Databases, Act: u.Act}
+		users[i] = server.User{Name: u.Name, Host: u.Host, Password: password, Auth: u.Auth, Databases: u.Databases, Act: u.Act, Approve: u.Approve}
 	}
 	return users, nil
 }
@@ -350,22 +351,34 @@ func (a *app) serve(ctx context.Context) error {
 // finish finishes what an earlier process left open in the ledger, and from
 // time to time what one that has died beside this one did.
 func (a *app) finish(ctx context.Context) {
-	again := time.NewTicker(time.Minute)
+	again, due := time.NewTicker(time.Minute), time.NewTicker(time.Second)
 	defer again.Stop()
+	defer due.Stop()
+	recover := true
 	for {
-		err := a.runner.Recover(ctx, func(source, name string) (automation.Action, bool) {
-			act, ok := a.actions[source][name]
-			return act, ok
-		})
-		if err != nil && ctx.Err() == nil {
-			a.log.Error("open runs could not be finished", "err", err)
+		if recover {
+			if err := a.runner.Recover(ctx, a.action); err != nil && ctx.Err() == nil {
+				a.log.Error("open runs could not be finished", "err", err)
+			}
 		}
+		if err := a.runner.Due(ctx, a.action); err != nil && ctx.Err() == nil {
+			a.log.Error("runs that wait could not be looked at", "err", err)
+		}
+		recover = false
 		select {
 		case <-again.C:
+			recover = true
+		case <-due.C:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// action of a connection.
+func (a *app) action(source, name string) (automation.Action, bool) {
+	act, ok := a.actions[source][name]
+	return act, ok
 }
 
 // close ends what assemble began, last first. It is safe after a failure.

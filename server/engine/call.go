@@ -116,14 +116,8 @@ func (c *call) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
 
 func (c *call) run(ctx *sql.Context) ([]sql.Row, error) {
 	st := statementOf(ctx)
-	if ctx.GetIgnoreAutoCommit() {
-		return nil, fault.New(fault.Unsupported, "CALL %s.%s inside a transaction: a channel cannot take a change back with ROLLBACK", c.db.name, c.action.Name).
-			WithHint("COMMIT or ROLLBACK first, then CALL; options '{\"dry_run\": true}' shows what it would change")
-	}
-	if only, err := ctx.GetSessionVariable(ctx, "transaction_read_only"); err != nil {
+	if err := mayChange(ctx, c.db.name+"."+c.action.Name); err != nil {
 		return nil, err
-	} else if yes, err := sql.ConvertToBool(ctx, only); err != nil || yes {
-		return nil, errReadOnlySession
 	}
 	args := automation.Args{}
 	for i, p := range c.action.Params {
@@ -173,6 +167,23 @@ func (c *call) run(ctx *sql.Context) ([]sql.Row, error) {
 	}
 	st.gave(int64(len(rows)))
 	return rows, nil
+}
+
+// mayChange refuses what changes a channel inside a transaction and in a session
+// that was made read-only.
+func mayChange(ctx *sql.Context, name string) error {
+	if ctx.GetIgnoreAutoCommit() {
+		return fault.New(fault.Unsupported, "CALL %s inside a transaction: a channel cannot take a change back with ROLLBACK", name).
+			WithHint("COMMIT or ROLLBACK first, then CALL; options '{\"dry_run\": true}' shows what it would change")
+	}
+	only, err := ctx.GetSessionVariable(ctx, "transaction_read_only")
+	if err != nil {
+		return err
+	}
+	if yes, err := sql.ConvertToBool(ctx, only); err != nil || yes {
+		return errReadOnlySession
+	}
+	return nil
 }
 
 // refuse adds the signature to what is wrong with an argument.

@@ -50,6 +50,14 @@ type Database struct {
 // SystemDatabase is the name of the database of the system tables.
 const SystemDatabase = "argo"
 
+// ActionsDatabase and AutomationDatabase have procedures and no tables: what is
+// done about runs, and what runs have to keep to. Who may read the system
+// database may read them.
+const (
+	ActionsDatabase    = "actions"
+	AutomationDatabase = "automation"
+)
+
 // DefaultVersion is what the handshake and VERSION() say by default: a version
 // of MySQL, without a suffix, so that every driver can parse it.
 const DefaultVersion = "8.0.46"

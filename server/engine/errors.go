@@ -56,6 +56,7 @@ var codes = map[fault.Kind]code{
 	fault.Unavailable: {erQueryOnForeign, "HY000"},
 	fault.Conflict:    {erCheckRead, "45A20"},
 	fault.Refused:     {erSignal, "45A10"},
+	fault.Held:        {erSignal, "45A30"},
 	fault.Canceled:    {mysql.ERQueryInterrupted, mysql.SSQueryInterrupted},
 	fault.Timeout:     {mysql.ERQueryTimeout, "HY000"},
 	fault.Unknown:     {erSignal, "45A50"},

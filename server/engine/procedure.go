@@ -17,8 +17,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/transform"
 )
 
-// Procedure is a verb of Argo's own, in the database argo: CALL argo.refresh(…).
-// It changes nothing at a channel.
+// Procedure is a verb of Argo's own: CALL argo.refresh(…).
 type Procedure struct {
 	Name, Doc string // snake_case; one line
 	// Params in the order of the call; the last Optional of them may be left out,
@@ -28,6 +27,11 @@ type Procedure struct {
 	// Act asks for the right to act; without it the right to read the database
 	// argo is enough, and Run judges by MayRead what else the caller may see.
 	Act bool
+	// Approve asks for the right to approve; with Act, either right is enough.
+	Approve bool
+	// Changes says that it may change something at a channel: a session that was
+	// made read-only refuses it.
+	Changes bool
 	// Columns of the result.
 	Columns []tables.Column
 	// Run does it. Rows are aligned with Columns. database is the session's
@@ -41,6 +45,11 @@ type Procedure struct {
 type Caller struct {
 	By       string // name@host
 	Database string // current database of the session, "" where none is
+}
+
+// granted says whether somebody may call it.
+func (p *Procedure) granted(who *Identity) bool {
+	return who.mayRead(p.database) && (!p.Act && !p.Approve || p.Act && who.Act || p.Approve && who.Approve)
 }
 
 // signature is how the procedure is called.
@@ -89,7 +98,7 @@ func (e *Engine) newOwn(ctx *sql.Context, p *Procedure, n *plan.Call) (sql.Node,
 		return nil, errNoStatement
 	}
 	st.touch(p.database + "." + p.Name + "()")
-	if !st.who.mayRead(p.database) || p.Act && !st.who.Act {
+	if !p.granted(st.who) {
 		return nil, errNotYours(st.who, p.database+"."+p.Name)
 	}
 	if k := len(n.Params); k > len(p.Params) || k < len(p.Params)-p.Optional {
@@ -114,6 +123,11 @@ func (c *callOwn) RowIter(ctx *sql.Context, _ sql.Row) (sql.RowIter, error) {
 }
 
 func (c *callOwn) run(ctx *sql.Context) ([]sql.Row, error) {
+	if c.p.Changes {
+		if err := mayChange(ctx, c.p.database+"."+c.p.Name); err != nil {
+			return nil, err
+		}
+	}
 	args := automation.Args{}
 	for i, p := range c.p.Params {
 		args[p.Name] = nil
@@ -182,9 +196,9 @@ func (c *callOwn) WithChildren(_ *sql.Context, children ...sql.Node) (sql.Node, 
 // Resolved implements sql.Node.
 func (c *callOwn) Resolved() bool { return true }
 
-// IsReadOnly implements sql.Node: what it does can be done in a session that
-// was made read-only, since no channel is changed.
-func (c *callOwn) IsReadOnly() bool { return true }
+// IsReadOnly implements sql.Node: what changes no channel can be done in a
+// session that was made read-only.
+func (c *callOwn) IsReadOnly() bool { return !c.p.Changes }
 
 // String implements sql.Node.
 func (c *callOwn) String() string { return c.p.signature() }

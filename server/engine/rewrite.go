@@ -1,12 +1,34 @@
 package engine
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+)
 
 // rewrite mends what the parser would lose or refuse before it sees the text.
 // Doing it again changes nothing: the rest of several statements comes back.
 func rewrite(query string) string {
-	return patternEscapes(typedLiterals(withoutAssignments(explainFetchForm(query))))
+	return patternEscapes(typedLiterals(withoutAssignments(explainFetchForm(calledByName(query)))))
 }
+
+// calledByName quotes the procedure's name in CALL database.name where it is a
+// word of the grammar: MySQL takes any word after a dot for a name, the parser
+// stumbles over reserved ones.
+func calledByName(query string) string {
+	m := dottedCall.FindStringSubmatchIndex(query)
+	if m == nil {
+		return query
+	}
+	name := query[m[4]:m[5]]
+	if kind, _ := ast.NewStringTokenizer(name).Scan(); kind == ast.ID {
+		return query
+	}
+	return query[:m[4]] + "`" + name + "`" + query[m[5]:]
+}
+
+var dottedCall = regexp.MustCompile("(?is)^((?:\\s|/\\*.*?\\*/|--[^\\n]*\\n|#[^\\n]*\\n)*call\\s+(?:\\w+|`[^`]+`)\\s*\\.\\s*)(\\w+)(\\s*(?:[(;]|$))")
 
 // patternEscapes doubles the backslash of \% and \_ in string literals. MySQL
 // keeps these two as they are written, for LIKE to see; the parser drops the

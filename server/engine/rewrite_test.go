@@ -49,6 +49,22 @@ func TestTypedLiterals(t *testing.T) {
 	}
 }
 
+func TestCalledByName(t *testing.T) {
+	for in, want := range map[string]string{
+		"CALL actions.undo('x')":                  "CALL actions.`undo`('x')",
+		" /* a */ call `actions` . release ();":   " /* a */ call `actions` . `release` ();",
+		"CALL actions.`undo`('x')":                "CALL actions.`undo`('x')",
+		"CALL p('a.undo(')":                       "CALL p('a.undo(')",
+		"SELECT 'call actions.undo(1)', a.b(1)":   "SELECT 'call actions.undo(1)', a.b(1)",
+		"CALL google_ads.pause_campaign":          "CALL google_ads.pause_campaign",
+		"-- call x.y(\nCALL actions.undo('x', 1)": "-- call x.y(\nCALL actions.`undo`('x', 1)",
+	} {
+		if got := calledByName(in); got != want {
+			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+	}
+}
+
 func FuzzRewrite(f *testing.F) {
 	f.Add(`SELECT 'a\_b', @a := 1`)
 	f.Add("SELECT /* ' */ `\\_` -- x\n")

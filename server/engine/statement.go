@@ -19,10 +19,14 @@ type Rights struct {
 	// Databases that the user may read; nil: all of them.
 	Databases []string
 	Act       bool // may CALL actions
+	Approve   bool // may approve what others ask for, and set guardrails
 }
 
 // mayRead says whether the user may read the database.
 func (r *Rights) mayRead(database string) bool {
+	if strings.EqualFold(database, ActionsDatabase) || strings.EqualFold(database, AutomationDatabase) {
+		database = SystemDatabase // whose procedures they hold
+	}
 	return r.Databases == nil || slices.ContainsFunc(r.Databases, func(d string) bool { return strings.EqualFold(d, database) })
 }
 

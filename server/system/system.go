@@ -38,6 +38,7 @@ type Options struct {
 	// Queries gives the newest first.
 	Queries func(ctx context.Context, limit int) ([]tables.Statement, error)
 	Ledger  automation.Ledger
+	Book    automation.Book // nil: there are no guardrails
 	// Coverage, Restatements and Reconcile give what a filter wants of the cache.
 	Coverage     func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Cell, error]
 	Restatements func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Restatement, error]
@@ -75,6 +76,7 @@ func Tables(o Options) []tables.Table {
 		o.segments(), o.coverage(), o.restatements(), o.reconcile(), o.costs(),
 		o.queries(), o.lastSources(), o.fetches(), o.quotas(), o.jobs(),
 		o.runs(), o.events(), o.procedures(), o.parameters(),
+		o.guardrails(), o.kinds(), o.verdicts(), o.pending(),
 	}
 }
 

@@ -24,7 +24,32 @@ var at = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
 
 type ledger struct{ automation.Ledger }
 
-func (ledger) Runs(context.Context, bool, int) ([]automation.Run, error) {
+type book struct{ automation.Book }
+
+func (book) Policies(context.Context, bool) ([]automation.Policy, error) {
+	return []automation.Policy{
+		{ID: "P1", Version: 2, Kind: "kill_switch", ScopeKind: "channel", Scope: "ads", Params: "{}", SetBy: "lee@10.0.0.1", SetAt: at},
+		{ID: "P2", Version: 1, Kind: "kill_switch", ScopeKind: "channel", Scope: "closed", Params: "{}", SetBy: "lee@10.0.0.1", SetAt: at, DroppedAt: at},
+		{ID: "P3", Version: 1, Kind: "max_change_pct", ScopeKind: "global", Params: "{}", SetBy: "lee@10.0.0.1", SetAt: at},
+	}, nil
+}
+
+func (book) Verdicts(_ context.Context, run string) ([]automation.Verdict, error) {
+	return []automation.Verdict{{Guardrail: "P3", Kind: "max_change_pct", Change: "C1", Stage: "plan", Decision: automation.Allow, Sentence: "within 20 %", At: at}}, nil
+}
+
+func (book) Approval(_ context.Context, run string) (automation.Approval, bool, error) {
+	return automation.Approval{Run: run, Quorum: 2, Expires: at.Add(time.Hour), AskedBy: "anna", Votes: []automation.Vote{{By: "lee", Yes: true}}}, true, nil
+}
+
+func (ledger) Runs(_ context.Context, open bool, _ int) ([]automation.Run, error) {
+	if open {
+		c := automation.RunChange{Change: automation.Change{ID: "C3", Account: "1", Field: "amount", Before: "1", After: "2", Unit: "KRW"}, State: automation.Awaiting, Note: "it needs two", At: at}
+		return []automation.Run{
+			{ID: "R3", Source: "ads", Action: "set_budget", By: "anna@10.0.0.1", State: automation.Awaiting, Changes: []automation.RunChange{c}, CreatedAt: at},
+			{ID: "R4", Source: "closed", Action: "set_budget", By: "anna@10.0.0.1", State: automation.Awaiting, Changes: []automation.RunChange{c}, CreatedAt: at},
+		}, nil
+	}
 	change := automation.RunChange{Change: automation.Change{ID: "C1", Account: "1", Field: "status", Before: "ENABLED", After: "PAUSED", Note: "a"}, State: automation.Verified, Note: "b", At: at}
 	return []automation.Run{
 		{ID: "R2", Source: "ads", Action: "pause", By: "anna@10.0.0.1", State: automation.Verified, Args: `{"id":1}`, Changes: []automation.RunChange{change}, CreatedAt: at, EndedAt: at},
@@ -148,6 +173,7 @@ func options() system.Options {
 			return c
 		},
 		Ledger:  ledger{},
+		Book:    book{},
 		MayRead: func(ctx context.Context, d string) bool { return d == "ads" || ctx.Value(all{}) != nil },
 		User:    func(ctx context.Context) (string, bool) { return "anna", ctx.Value(all{}) != nil },
 	}
@@ -240,6 +266,11 @@ func TestRows(t *testing.T) {
 		{context.Background(), "runs", []string{"run_id", "state", "before", "after", "note", "arguments"}, []string{`R2|verified|ENABLED|PAUSED|a; b|{"id":1}`}},
 		{everything, "runs", []string{"run_id", "change_id", "state"}, []string{"R2|C1|verified", "R1|NULL|denied"}},
 		{context.Background(), "run_events", []string{"run_id", "from_state", "to_state"}, []string{"R2|executing|verified"}},
+		{context.Background(), "guardrails", []string{"guardrail_id", "version", "scope", "dropped_at"}, []string{"P1|2|ads|NULL", "P3|1|NULL|NULL"}},
+		{everything, "guardrails", []string{"guardrail_id"}, []string{"P1", "P2", "P3"}},
+		{context.Background(), "verdicts", []string{"run_id", "stage", "decision", "sentence"}, []string{"R2|plan|allow|within 20 %"}},
+		{context.Background(), "pending_actions", []string{"run_id", "after", "why", "votes", "expires_at"}, []string{"R3|2|it needs two|1 of 2 lee|2026-11-22 10:30:00"}},
+		{everything, "pending_actions", []string{"run_id"}, []string{"R3", "R4"}},
 		{context.Background(), "procedures", []string{"procedure_name", "signature", "touches"}, []string{"pause|CALL ads.pause(id, [options])|campaigns"}},
 		{context.Background(), "procedure_params", []string{"parameter_name", "type", "ordinal_position"}, []string{"id|BIGINT|1", "options|JSON|2"}},
 	} {
@@ -248,6 +279,9 @@ func TestRows(t *testing.T) {
 		}
 	}
 	for _, table := range system.Tables(system.Options{}) {
+		if table.Name == "guardrail_kinds" {
+			continue // they are Argo's own
+		}
 		for range table.Scan(context.Background(), tables.Scan{}) {
 			t.Errorf("%s has a row without anything to ask", table.Name)
 		}

@@ -28,6 +28,7 @@ const (
 	Unavailable Kind = "unavailable" // the source is down or answers nonsense: wait
 	Conflict    Kind = "conflict"    // the world moved: read again, decide again
 	Refused     Kind = "refused"     // a guardrail, a limit or the channel's own validation said no
+	Held        Kind = "held"        // a guardrail says not now: it goes on by itself, or is given up
 	Canceled    Kind = "canceled"    // KILL, disconnect, Ctrl-C
 	Timeout     Kind = "timeout"     // max_execution_time
 	Unknown     Kind = "unknown"     // a change was sent and its outcome is not known: do not repeat it blindly

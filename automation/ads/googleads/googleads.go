@@ -1,5 +1,5 @@
 // Package googleads is the write side of Google Ads: pause_campaign,
-// enable_campaign and set_budget.
+// enable_campaign, set_budget and change_budget.
 //
 // A plan reads the campaign and its budget from Google Ads and gives absolute
 // values; nothing is sent before Apply. Updates are absolute and carry a field
@@ -40,7 +40,7 @@ func open(ctx context.Context, conn *tables.Connection, env tables.Env) ([]autom
 			Plan: func(ctx context.Context, args automation.Args) ([]automation.Change, error) {
 				return k.planStatus(ctx, args, word)
 			},
-			Apply: k.apply, ReadBack: k.readBack, Window: c.InFlightWindow(),
+			Apply: k.apply, ReadBack: k.readBack, Facts: k.facts, Window: c.InFlightWindow(),
 			Touches: []string{"campaigns", "change_events"},
 		}
 	}
@@ -50,7 +50,13 @@ func open(ctx context.Context, conn *tables.Connection, env tables.Env) ([]autom
 		{
 			Name: "set_budget", Doc: "Sets the daily budget of a campaign, in the account's currency. A shared budget changes for every campaign that uses it",
 			Params: []automation.Param{campaign, {Name: "amount", Type: tables.Money, Doc: "Amount a day in the account's currency, a multiple of its smallest unit"}},
-			Plan:   k.planBudget, Apply: k.apply, ReadBack: k.readBack, Window: c.InFlightWindow(),
+			Plan:   k.planBudget, Apply: k.apply, ReadBack: k.readBack, Facts: k.facts, Window: c.InFlightWindow(),
+			Touches: []string{"campaigns", "campaign_budgets", "change_events"},
+		},
+		{
+			Name: "change_budget", Doc: "Raises or cuts the daily budget of a campaign by a percentage of what it is now, to the nearest unit of the currency. A shared budget changes for every campaign that uses it",
+			Params: []automation.Param{campaign, {Name: "percent", Type: percentage, Doc: "20 raises by a fifth, -20 cuts by a fifth"}},
+			Plan:   k.planPercent, Apply: k.apply, ReadBack: k.readBack, Facts: k.facts, Window: c.InFlightWindow(),
 			Touches: []string{"campaigns", "campaign_budgets", "change_events"},
 		},
 	}, nil
@@ -82,15 +88,57 @@ func (k kit) planBudget(ctx context.Context, args automation.Args) ([]automation
 	if err != nil {
 		return nil, err
 	}
+	return k.planMicros(ctx, args, func(_ int64, currency string) (int64, error) { return microsOf(amount, currency) })
+}
+
+// percentage of a budget.
+var percentage = tables.Type{Kind: tables.Decimal, Precision: 9, Scale: 4}
+
+func (k kit) planPercent(ctx context.Context, args automation.Args) ([]automation.Change, error) {
+	p, ok := args["percent"].(*apd.Decimal)
+	if !ok || p.Form != apd.Finite {
+		return nil, fault.New(fault.Invalid, "percent: %s is not a percentage", show(args["percent"])).WithHint("CALL google_ads.change_budget(123456789, -20)")
+	}
+	if p.Cmp(apd.New(-100, 0)) <= 0 || p.Cmp(apd.New(10_000, 0)) > 0 {
+		return nil, fault.New(fault.Invalid, "percent: %s is not above -100 and at most 10000", p.Text('f')).WithHint("CALL google_ads.pause_campaign(…) stops a campaign")
+	}
+	return k.planMicros(ctx, args, func(now int64, currency string) (int64, error) {
+		// now × (100 + percent) / 100, to the nearest unit, halves away from zero.
+		var d apd.Decimal
+		unit := minimumUnit(currency)
+		if _, err := exact.Add(&d, p, apd.New(100, 0)); err != nil {
+			return 0, err
+		}
+		if _, err := exact.Mul(&d, &d, apd.New(now, 0)); err != nil {
+			return 0, err
+		}
+		if _, err := exact.Quo(&d, &d, apd.New(100*unit, 0)); err != nil {
+			return 0, err
+		}
+		if _, err := exact.RoundToIntegralValue(&d, &d); err != nil {
+			return 0, err
+		}
+		n, err := d.Int64()
+		if err != nil {
+			return 0, fault.New(fault.Invalid, "percent: %s makes the budget too large", p.Text('f'))
+		}
+		return max(n, 1) * unit, nil
+	})
+}
+
+// planMicros plans the budget that value gives for the one of now.
+func (k kit) planMicros(ctx context.Context, args automation.Args, value func(now int64, currency string) (int64, error)) ([]automation.Change, error) {
 	found, err := k.find(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	micros, err := microsOf(amount, found.Account.Currency)
-	if err != nil {
-		return nil, err
-	}
 	b := found.Budget
+	micros := b.Micros
+	if b.Micros > 0 {
+		if micros, err = value(b.Micros, found.Account.Currency); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case b.ID == 0 || b.Resource == "":
 		return nil, fault.New(fault.Invalid, "%s has no budget of its own", entity(found))

@@ -14,7 +14,7 @@ import (
 type ledger DB
 
 const (
-	runColumns    = `id, source, action, args, actor, reason, key, state, created_at, ended_at`
+	runColumns    = `id, source, action, args, actor, reason, key, undo_of, not_before, expires, state, created_at, ended_at`
 	changeColumns = `run, id, account, target, entity, field, before, after, unit, remark, state, attempts, read_back, note, fence, at`
 )
 
@@ -23,11 +23,11 @@ func (l *ledger) runs(ctx context.Context, tx *sql.Tx, tail string, args ...any)
 	at := map[string]int{}
 	err = each(ctx, tx, func(r *sql.Rows) error {
 		var v automation.Run
-		var created, ended int64
-		if err := r.Scan(&v.ID, &v.Source, &v.Action, &v.Args, &v.By, &v.Reason, &v.Key, &v.State, &created, &ended); err != nil {
+		var created, ended, before, expires int64
+		if err := r.Scan(&v.ID, &v.Source, &v.Action, &v.Args, &v.By, &v.Reason, &v.Key, &v.UndoOf, &before, &expires, &v.State, &created, &ended); err != nil {
 			return err
 		}
-		v.CreatedAt, v.EndedAt = moment(created), moment(ended)
+		v.CreatedAt, v.EndedAt, v.NotBefore, v.Expires = moment(created), moment(ended), moment(before), moment(expires)
 		at[v.ID] = len(out)
 		out = append(out, v)
 		return nil
@@ -73,8 +73,8 @@ func (l *ledger) Insert(ctx context.Context, r automation.Run) (stored automatio
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?)`,
-			r.ID, r.Source, r.Action, r.Args, r.By, r.Reason, r.Key, string(r.State), micros(r.CreatedAt), micros(r.EndedAt)); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			r.ID, r.Source, r.Action, r.Args, r.By, r.Reason, r.Key, r.UndoOf, micros(r.NotBefore), micros(r.Expires), string(r.State), micros(r.CreatedAt), micros(r.EndedAt)); err != nil {
 			return err
 		}
 		for n, c := range r.Changes {

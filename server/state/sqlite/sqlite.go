@@ -188,6 +188,9 @@ func (db *DB) Index() cache.Index { return (*index)(db) }
 // Ledger of the actions.
 func (db *DB) Ledger() automation.Ledger { return (*ledger)(db) }
 
+// Book keeps guardrails, verdicts and votes, in the same file as the ledger.
+func (db *DB) Book() automation.Book { return (*book)(db) }
+
 // Statements is the log of statements.
 func (db *DB) Statements() *StatementLog { return &StatementLog{db: db, keep: statements} }
 

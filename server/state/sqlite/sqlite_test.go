@@ -66,6 +66,13 @@ func TestLedger(t *testing.T) {
 	})
 }
 
+func TestBook(t *testing.T) {
+	automationtest.TestBook(t, func(t *testing.T) func() (automation.Ledger, automation.Book) {
+		path := filepath.Join(t.TempDir(), "state.db")
+		return func() (automation.Ledger, automation.Book) { db := open(t, path); return db.Ledger(), db.Book() }
+	})
+}
+
 func TestPathWithEverything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c=%41&#d.db")
 	open(t, path)

@@ -211,6 +211,9 @@ func open(ctx context.Context, env tables.Env) (*tables.Connection, error) {
 // lost: before it has passed, a read that shows the old value proves nothing.
 func (c *Client) InFlightWindow() time.Duration { return c.inFlight }
 
+// Now is the connection's clock.
+func (c *Client) Now() time.Time { return c.now() }
+
 func (c *Client) reauthorise() string {
 	return "re-authorise connection " + c.name + ": put a new refresh token where refresh_token points to, then run argo check"
 }
