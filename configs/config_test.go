@@ -16,7 +16,7 @@ func TestExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Connections) != 3 || len(c.Users) != 2 || c.Engine.MemoryLimit != 4<<30 {
+	if len(c.Connections) != 3 || len(c.Users) != 3 || c.Engine.MemoryLimit != 4<<30 {
 		t.Errorf("the example reads as %+v", c)
 	}
 	if k := c.Connections[0]; k.History.String() != "400d" || k.Freshness["campaigns"].Entity != 30*time.Minute || len(k.Freshness["*"].Steps) != 3 || c.Engine.MaxCalls != 500 {
