@@ -66,6 +66,7 @@ campaign is a stored procedure.
   argo query 'SELECT 1'          ask a running gateway
   argo fetch DATABASE.TABLE      have it fetch history into its cache
   argo simulate google_ads       a vendor's API to try things on
+  argo audit verify --dir DIR    whether the ledger of changes is what was written
 
 Tables, columns with their units, cache segments, statements and changes are
 themselves tables, in the database argo.`,
@@ -73,7 +74,7 @@ themselves tables, in the database argo.`,
 		SilenceErrors: true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), fetchCommand(), sourcesCommand(), simulateCommand(), benchCommand(), versionCommand())
+	c.AddCommand(demoCommand(), serveCommand(), checkCommand(), queryCommand(), fetchCommand(), sourcesCommand(), auditCommand(), simulateCommand(), benchCommand(), versionCommand())
 	return c
 }
 

@@ -200,24 +200,42 @@ func (l *ledger) Runs(ctx context.Context, open bool, limit int) (out []automati
 }
 
 func (l *ledger) Events(ctx context.Context, run string) (out []automation.Event, err error) {
+	err = (*DB)(l).view(ctx, func(tx *sql.Tx) error {
+		out, err = l.events(ctx, tx, run)
+		return err
+	})
+	return out, err
+}
+
+func (l *ledger) events(ctx context.Context, tx *sql.Tx, run string) (out []automation.Event, err error) {
 	query := `SELECT seq, run, change, from_state, to_state, at, actor, note, digest, prev_hash, hash FROM events `
 	var args []any
 	if run != "" {
 		query, args = query+`WHERE run = ? `, []any{run}
 	}
-	err = (*DB)(l).view(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, func(r *sql.Rows) error {
-			var e automation.Event
-			var at int64
-			if err := r.Scan(&e.Seq, &e.Run, &e.Change, &e.From, &e.To, &at, &e.Actor, &e.Note, &e.Digest, &e.PrevHash, &e.Hash); err != nil {
-				return err
-			}
-			e.At = moment(at)
-			out = append(out, e)
-			return nil
-		}, query+`ORDER BY seq`, args...)
-	})
+	err = each(ctx, tx, func(r *sql.Rows) error {
+		var e automation.Event
+		var at int64
+		if err := r.Scan(&e.Seq, &e.Run, &e.Change, &e.From, &e.To, &at, &e.Actor, &e.Note, &e.Digest, &e.PrevHash, &e.Hash); err != nil {
+			return err
+		}
+		e.At = moment(at)
+		out = append(out, e)
+		return nil
+	}, query+`ORDER BY seq`, args...)
 	return out, err
+}
+
+// Audit gives all events and all runs of one moment.
+func (db *DB) Audit(ctx context.Context) (events []automation.Event, runs []automation.Run, err error) {
+	l := (*ledger)(db)
+	err = db.view(ctx, func(tx *sql.Tx) error {
+		if events, err = l.events(ctx, tx, ""); err == nil {
+			runs, err = l.runs(ctx, tx, `ORDER BY created_at, id`)
+		}
+		return err
+	})
+	return events, runs, err
 }
 
 func (l *ledger) Lease(ctx context.Context, key, owner string, now, until time.Time) (holder string, err error) {
