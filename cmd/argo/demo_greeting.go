@@ -18,8 +18,9 @@ Argo's demo listens on {{.Addr}}. Everything in it is simulated; Ctrl-C ends it.
             database google_ads, user demo, password demo
   argo      argo query --server {{.Addr}} 'SHOW DATABASES'
 
-Databases: google_ads (a channel), appsflyer (a tracker), lake (files), argo
-(sources, columns with units, cache, statements, changes). Worth running:
+Databases: google_ads (a channel), appsflyer (a tracker), lake (files), ads (all
+channels and trackers in one vocabulary), argo (sources, columns with units,
+cache, statements, changes). Worth running:
 
   -- What did each campaign cost in the last 30 days, and what did it bring?
   SELECT c.name, SUM(p.cost) AS cost, p.currency, SUM(p.conversions) AS conversions
