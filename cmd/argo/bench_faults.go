@@ -610,7 +610,7 @@ func (x *ordeal) covered(ctx context.Context, p probe, rows [][]string) error {
 	}
 	for _, s := range said {
 		k := cell{s[0], tables.Day(s[1])}
-		if with[k] || s[2] == null {
+		if with[k] || s[2] == null || !p.days.Contains(k.day) { // the rows of older days were not asked for
 			continue
 		}
 		read, err := time.Parse("2006-01-02 15:04:05.999999", s[2])
