@@ -251,7 +251,12 @@ func assemble(ctx context.Context, cfg *configs.Config, listener net.Listener, l
 		concurrent = 2 * runtime.NumCPU()
 	}
 	sys := system.Tables(system.Options{
-		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Book: a.db.Book(), Now: c.Now,
+		Sources: tablesall.Sources(), Connections: described, Ledger: a.db.Ledger(), Book: a.db.Book(), Now: c.Now, Own: func() (own []system.Procedure) {
+			a.engine.Procedures(func(database string, p *engine.Procedure) {
+				own = append(own, system.Procedure{Database: database, Name: p.Name, Doc: p.Doc, Params: p.Params, Optional: p.Optional})
+			})
+			return own
+		},
 		Segments: kept.Index.All, Accounts: a.cache.Accounts, Coverage: a.worker.Coverage,
 		Restatements: a.cache.Restatements, Reconcile: a.cache.Reconcile, Costs: a.cache.Costs, Jobs: a.worker.List,
 		Quotas: func(ctx context.Context) ([]rest.Budget, error) {

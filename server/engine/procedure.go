@@ -74,6 +74,15 @@ func (p *Procedure) details(d *database) sql.StoredProcedureDetails {
 	return d.details(p.Name, p.Doc, p.Params, "READS SQL DATA")
 }
 
+// Procedures of Argo's own, of every database.
+func (e *Engine) Procedures(yield func(database string, p *Procedure)) {
+	for _, d := range e.databases {
+		for i := range d.procedures {
+			yield(d.name, &d.procedures[i])
+		}
+	}
+}
+
 func (d *database) own(name string) *Procedure {
 	i, ok := slices.BinarySearchFunc(d.procedures, strings.ToLower(name), func(p Procedure, n string) int { return cmp.Compare(p.Name, n) })
 	if !ok {

@@ -25,6 +25,13 @@ type Connection struct {
 	Actions           []automation.Action
 }
 
+// Procedure of Argo's own.
+type Procedure struct {
+	Database, Name, Doc string
+	Params              []automation.Param
+	Optional            int // of them, the last ones
+}
+
 // Options says where the rows come from. A nil function leaves its table empty.
 type Options struct {
 	Sources     []tables.Source
@@ -43,6 +50,7 @@ type Options struct {
 	Coverage     func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Cell, error]
 	Restatements func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Restatement, error]
 	Reconcile    func(ctx context.Context, f cache.Filter) iter.Seq2[cache.Reconciliation, error]
+	Own          func() []Procedure
 	// Fetches gives the calls that began in a range of time, the newest first.
 	Fetches func(ctx context.Context, from, to time.Time) iter.Seq2[tables.Call, error]
 	Jobs    func(ctx context.Context) ([]cache.Job, error)

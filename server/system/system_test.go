@@ -172,8 +172,12 @@ func options() system.Options {
 			}
 			return c
 		},
-		Ledger:  ledger{},
-		Book:    book{},
+		Ledger: ledger{},
+		Book:   book{},
+		Own: func() []system.Procedure {
+			return []system.Procedure{{Database: "ads", Name: "undo", Doc: "Undo", Params: []automation.Param{{Name: "run_id", Type: tables.Ident, Doc: "which"}, {Name: "why", Type: tables.LongText, Doc: "why"}}, Optional: 1},
+				{Database: "closed", Name: "undo", Doc: "Undo"}}
+		},
 		MayRead: func(ctx context.Context, d string) bool { return d == "ads" || ctx.Value(all{}) != nil },
 		User:    func(ctx context.Context) (string, bool) { return "anna", ctx.Value(all{}) != nil },
 	}
@@ -271,8 +275,8 @@ func TestRows(t *testing.T) {
 		{context.Background(), "verdicts", []string{"run_id", "stage", "decision", "sentence"}, []string{"R2|plan|allow|within 20 %"}},
 		{context.Background(), "pending_actions", []string{"run_id", "after", "why", "votes", "expires_at"}, []string{"R3|2|it needs two|1 of 2 lee|2026-11-22 10:30:00"}},
 		{everything, "pending_actions", []string{"run_id"}, []string{"R3", "R4"}},
-		{context.Background(), "procedures", []string{"procedure_name", "signature", "touches"}, []string{"pause|CALL ads.pause(id, [options])|campaigns"}},
-		{context.Background(), "procedure_params", []string{"parameter_name", "type", "ordinal_position"}, []string{"id|BIGINT|1", "options|JSON|2"}},
+		{context.Background(), "procedures", []string{"procedure_name", "signature", "touches"}, []string{"pause|CALL ads.pause(id, [options])|campaigns", "undo|CALL ads.undo(run_id, [why])|NULL"}},
+		{context.Background(), "procedure_params", []string{"parameter_name", "type", "ordinal_position"}, []string{"id|BIGINT|1", "options|JSON|2", "run_id|VARCHAR(64)|1", "why|VARCHAR(16383)|2"}},
 	} {
 		if got := rows(t, c.ctx, list, c.table, c.columns...); !slices.Equal(got, c.want) {
 			t.Errorf("%s %v\n%s\nwant\n%s", c.table, c.columns, strings.Join(got, "\n"), strings.Join(c.want, "\n"))

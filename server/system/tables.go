@@ -301,12 +301,24 @@ func (o Options) events() tables.Table {
 type procedure struct {
 	database string
 	automation.Action
+	optional int // of its parameters, the last ones
 }
 
 func (o *Options) actions(ctx context.Context) (out []procedure, err error) {
 	for _, c := range o.visible(ctx) {
 		for _, a := range c.Actions {
-			out = append(out, procedure{c.Name, a})
+			a.Params = append(a.Params[:len(a.Params):len(a.Params)], automation.Param{
+				Name: "options", Type: tables.Document,
+				Doc: `May be left out. {"dry_run": true, "reason": "…", "idempotency_key": "…", "expect": {"amount": "50000"}, "not_before": "2026-12-01T09:00:00+09:00", "expires": "…"}`,
+			})
+			out = append(out, procedure{c.Name, a, 1})
+		}
+	}
+	if o.Own != nil {
+		for _, p := range o.Own() {
+			if o.MayRead(ctx, p.Database) {
+				out = append(out, procedure{p.Database, automation.Action{Name: p.Name, Doc: p.Doc, Params: p.Params}, p.Optional})
+			}
 		}
 	}
 	return out, nil
@@ -314,16 +326,18 @@ func (o *Options) actions(ctx context.Context) (out []procedure, err error) {
 
 func (o Options) procedures() tables.Table {
 	type T = procedure
-	return sheet("procedures", "What can be done at a channel: CALL database.name(…)", []string{"database_name", "procedure_name"}, each(o.actions),
-		column[T]{"database_name", tables.Ident, "Name of the connection", func(p T) any { return p.database }},
+	return sheet("procedures", "What can be called: at a channel, about what waits, about guardrails, jobs and names: CALL database.name(…)", []string{"database_name", "procedure_name"}, each(o.actions),
+		column[T]{"database_name", tables.Ident, "Name of the connection, or of Argo's own database", func(p T) any { return p.database }},
 		column[T]{"procedure_name", tables.Ident, "Name of the procedure", func(p T) any { return p.Name }},
 		column[T]{"doc", tables.LongText, "What it does", func(p T) any { return words(p.Doc) }},
 		column[T]{"signature", tables.LongText, "How it is called", func(p T) any {
 			names := make([]string, len(p.Params))
 			for i, k := range p.Params {
-				names[i] = k.Name
+				if names[i] = k.Name; i >= len(p.Params)-p.optional {
+					names[i] = "[" + k.Name + "]"
+				}
 			}
-			return "CALL " + p.database + "." + p.Name + "(" + strings.Join(append(names, "[options]"), ", ") + ")"
+			return "CALL " + p.database + "." + p.Name + "(" + strings.Join(names, ", ") + ")"
 		}},
 		column[T]{"touches", tables.LongText, "Tables that it makes untrue, which are fetched anew", func(p T) any { return words(strings.Join(p.Touches, ", ")) }},
 	)
@@ -335,20 +349,17 @@ func (o Options) parameters() tables.Table {
 		pos int
 		automation.Param
 	}
-	return sheet("procedure_params", "Parameters of the procedures; each takes a JSON document of options last", []string{"database_name", "procedure_name", "parameter_name"},
+	return sheet("procedure_params", "Parameters of the procedures; each action of a channel takes a JSON document of options last", []string{"database_name", "procedure_name", "parameter_name"},
 		each(func(ctx context.Context) (out []T, err error) {
 			actions, err := o.actions(ctx)
 			for _, a := range actions {
-				for i, k := range append(a.Params[:len(a.Params):len(a.Params)], automation.Param{
-					Name: "options", Type: tables.Document,
-					Doc: `May be left out. {"dry_run": true, "reason": "…", "idempotency_key": "…", "expect": {"amount": "50000"}}`,
-				}) {
+				for i, k := range a.Params {
 					out = append(out, T{a, i + 1, k})
 				}
 			}
 			return out, err
 		}),
-		column[T]{"database_name", tables.Ident, "Name of the connection", func(p T) any { return p.p.database }},
+		column[T]{"database_name", tables.Ident, "Name of the connection, or of Argo's own database", func(p T) any { return p.p.database }},
 		column[T]{"procedure_name", tables.Ident, "Name of the procedure", func(p T) any { return p.p.Name }},
 		column[T]{"ordinal_position", tables.BigInt, "Place in the call, from 1", func(p T) any { return int64(p.pos) }},
 		column[T]{"parameter_name", tables.Ident, "Name of the parameter", func(p T) any { return p.Name }},
