@@ -58,7 +58,7 @@ const unparsable = "SELECT 'a statement that cannot be parsed'"
 
 func (h *handler) parsable(c *mysql.Conn, k *client, query string) string {
 	k.broken = nil
-	query = withoutAssignments(explainFetchForm(query))
+	query = withoutAssignments(explainFetchForm(calledByName(query)))
 	options, err := h.ParserOptionsForConnection(c)
 	if err != nil {
 		return query

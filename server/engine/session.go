@@ -80,8 +80,25 @@ var registerVariables = sync.OnceFunc(func() {
 			Name: lastAsOfVariable, Scope: sql.GetMysqlScope(sql.SystemVariableScope_Session), Dynamic: true,
 			Type: types.NewSystemStringType(lastAsOfVariable), Default: "",
 		},
+		// What MySQL has, GMS has not, and clients set without a thought: there is
+		// nothing here that they switch.
+		&sql.MysqlSystemVariable{
+			Name: "optimizer_switch", Scope: both, Dynamic: true, SetVarHintApplies: true,
+			Type: types.NewSystemStringType("optimizer_switch"), Default: optimizerSwitch,
+		},
+		&sql.MysqlSystemVariable{
+			Name: "profiling", Scope: both, Dynamic: true,
+			Type: types.NewSystemBoolType("profiling"), Default: int8(0),
+		},
 	})
 })
+
+// optimizerSwitch is the default of MySQL 8.0.
+const optimizerSwitch = "index_merge=on,index_merge_union=on,index_merge_sort_union=on,index_merge_intersection=on,engine_condition_pushdown=on," +
+	"index_condition_pushdown=on,mrr=on,mrr_cost_based=on,block_nested_loop=on,batched_key_access=off,materialization=on,semijoin=on," +
+	"loosescan=on,firstmatch=on,duplicateweedout=on,subquery_materialization_cost_based=on,use_index_extensions=on," +
+	"condition_fanout_filter=on,derived_merge=on,use_invisible_indexes=off,skip_scan=on,hash_join=on,subquery_to_derived=off," +
+	"prefer_ordering_index=on,hypergraph_optimizer=off,derived_condition_pushdown=on"
 
 // announce sets what clients are told about the server.
 func announce(version string) error {
