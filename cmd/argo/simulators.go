@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"argo/tables/ads/googleads/googleadssim"
+	"argo/tables/ads/metaads/metaadssim"
 	"argo/tables/market"
 	"argo/tables/mmp/appsflyer/appsflyersim"
 )
@@ -55,6 +57,12 @@ var simulators = []player{
 				"client_id": "{{secret client_id}}", "client_secret": "{{secret client_secret}}", "refresh_token": "{{secret refresh_token}}",
 				"login_customer_id": o.ManagerID, "since": string(m.Start())},
 			map[string]string{"developer_token": o.DeveloperToken, "client_id": o.ClientID, "client_secret": o.ClientSecret, "refresh_token": o.RefreshToken}}
+	}},
+	{source: "meta_ads", countries: []string{"KR", "US", "JP"}, play: func(m *market.Market) vendorPlay {
+		o := metaadssim.Options{Token: "demo-meta-token", AppSecret: "demo-meta-app-secret", RequireProof: true, Hourly: -1, Score: -1, ReportTime: 3 * time.Second}
+		return vendorPlay{metaadssim.New(m, o),
+			map[string]any{"base_url": "{{url}}", "access_token": "{{secret access_token}}", "app_secret": "{{secret app_secret}}", "since": string(m.Start())},
+			map[string]string{"access_token": o.Token, "app_secret": o.AppSecret}}
 	}},
 }
 

@@ -5,6 +5,7 @@ package all
 import (
 	"argo/tables"
 	"argo/tables/ads/googleads"
+	"argo/tables/ads/metaads"
 	"argo/tables/lake"
 	"argo/tables/mmp/appsflyer"
 )
@@ -15,5 +16,6 @@ func Sources() []tables.Source {
 		appsflyer.Source,
 		googleads.Source,
 		lake.Source,
+		metaads.Source,
 	}
 }
