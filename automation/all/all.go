@@ -5,11 +5,13 @@ package all
 import (
 	"argo/automation"
 	"argo/automation/ads/googleads"
+	"argo/automation/ads/metaads"
 )
 
 // Kits lists every kit, by source.
 func Kits() []automation.Kit {
 	return []automation.Kit{
 		googleads.Kit,
+		metaads.Kit,
 	}
 }
