@@ -6,6 +6,7 @@ import (
 	"argo/tables"
 	"argo/tables/ads/googleads"
 	"argo/tables/ads/metaads"
+	"argo/tables/declarative"
 	"argo/tables/lake"
 	"argo/tables/mmp/appsflyer"
 )
@@ -15,6 +16,7 @@ func Sources() []tables.Source {
 	return []tables.Source{
 		appsflyer.Source,
 		googleads.Source,
+		declarative.Source,
 		lake.Source,
 		metaads.Source,
 	}

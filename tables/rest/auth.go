@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"argo/tables/fault"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 // Auth puts a credential on requests. Safe for concurrent use.
@@ -40,12 +42,15 @@ func (b Bearer) Renew(string) bool { return false }
 // Secrets is the token.
 func (b Bearer) Secrets() []string { return []string{string(b)} }
 
-// OAuth exchanges a refresh token for access tokens (RFC 6749, section 6) and
-// keeps one until shortly before it expires by Now. However many requests need
-// a token, one exchange is under way.
+// OAuth exchanges a refresh token (RFC 6749, section 6), or without one the
+// client's own credentials (section 4.4), for access tokens and keeps one until
+// shortly before it expires by Now. However many requests need a token, one
+// exchange is under way. A server that gives another refresh token with an access
+// token is believed for as long as the process lives.
 type OAuth struct {
 	Name                                           string // of the source, for messages
 	TokenURL, ClientID, ClientSecret, RefreshToken string
+	Scopes                                         []string // of client credentials; may be nil
 	HTTP                                           *http.Client
 	Now                                            func() time.Time
 	Sleep                                          func(ctx context.Context, d time.Duration) error
@@ -61,7 +66,9 @@ type OAuth struct {
 	mu     sync.Mutex
 	access string
 	until  time.Time
-	old    []string // former access tokens: errors in flight may repeat them
+	// rotated is the refresh token that came in place of RefreshToken.
+	rotated string
+	old     []string // former access tokens: errors in flight may repeat them
 }
 
 // margin is how long before its end a token is no longer used: the time that a
@@ -93,7 +100,13 @@ func (o *OAuth) Renew(tag string) bool {
 func (o *OAuth) Secrets() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]string{o.ClientSecret, o.RefreshToken, o.access}, o.old...)
+	return append([]string{o.ClientSecret, o.RefreshToken, o.rotated, o.access}, o.old...)
+}
+
+func (o *OAuth) refresh() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return cmp.Or(o.rotated, o.RefreshToken)
 }
 
 func (o *OAuth) have() (string, bool) {
@@ -126,6 +139,9 @@ func (o *OAuth) token(ctx context.Context) (string, error) {
 		o.old = o.old[1:]
 	}
 	o.access, o.until = t.AccessToken, time.Time{}
+	if t.RefreshToken != "" && t.RefreshToken != o.RefreshToken {
+		o.rotated = t.RefreshToken
+	}
 	if t.ExpiresIn > 0 {
 		life := time.Duration(t.ExpiresIn) * time.Second
 		o.until = o.Now().Add(max(life-margin, life/2))
@@ -141,7 +157,15 @@ func (o *OAuth) exchange(ctx context.Context) (*oauth2.Token, error) {
 	h.Timeout = 30 * time.Second
 	for attempt := 1; ; attempt++ {
 		log := o.entry(ctx, attempt)
-		t, err := config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, h), &oauth2.Token{RefreshToken: o.RefreshToken}).Token()
+		var source oauth2.TokenSource
+		with := context.WithValue(ctx, oauth2.HTTPClient, h)
+		if refresh := o.refresh(); refresh != "" {
+			source = config.TokenSource(with, &oauth2.Token{RefreshToken: refresh})
+		} else {
+			source = (&clientcredentials.Config{ClientID: o.ClientID, ClientSecret: o.ClientSecret, TokenURL: o.TokenURL,
+				Scopes: o.Scopes, AuthStyle: oauth2.AuthStyleInParams}).TokenSource(with)
+		}
+		t, err := source.Token()
 		if err == nil {
 			log.call.Status = http.StatusOK
 			log.end(0, nil)
