@@ -357,10 +357,10 @@ func (c *call) batch() (any, error) {
 
 // apiError is the Graph API's error.
 type apiError struct {
-	status, code, subcode     int
-	kind, message, trace      string
-	transient                 bool
-	title, user, blame, extra string
+	status, code, subcode int
+	kind, message, trace  string
+	transient             bool
+	title, user, blame    string
 }
 
 func (e *apiError) Error() string { return e.message }
