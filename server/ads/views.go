@@ -250,18 +250,35 @@ func (m *model) views(folders []fs.FS) ([]engine.View, tables.Table, error) {
 		}
 		all = append(all, d)
 		v := engine.View{Name: name, Doc: d.doc, Columns: described(d.columns, branches[name])}
-		if d.text != "" {
-			text := d.text
-			v.Text = func(ctx context.Context) (string, error) { return m.filled(ctx, text) }
-		}
 		for _, k := range m.o.Databases {
 			if text, ok := branches[name][k.Source]; ok {
 				v.Branches = append(v.Branches, engine.Branch{Database: k.Name, Source: k.Source, Select: text})
 			}
 		}
+		if d.text != "" {
+			text := given(d.text, v.Branches)
+			v.Text = func(ctx context.Context) (string, error) { return m.filled(ctx, text) }
+		}
 		out = append(out, v)
 	}
 	return append(out, m.namingViews()...), metrics(all, branches), nil
+}
+
+// fallback is what a view takes where a branch leaves a column out.
+var fallback = regexp.MustCompile(`(?i)COALESCE\(b\.([a-z_]+), [a-z]+\.[a-z_]+\)`)
+
+// given leaves out of a view's text what it falls back to for columns that all
+// branches give: a join that nothing is asked of costs nothing.
+func given(text string, branches []engine.Branch) string {
+	return fallback.ReplaceAllStringFunc(text, func(call string) string {
+		name := fallback.FindStringSubmatch(call)[1]
+		for _, b := range branches {
+			if _, _, ok := fieldOf(b.Select, name); !ok {
+				return call
+			}
+		}
+		return "b." + name
+	})
 }
 
 // sorted are the keys of a map in order.
