@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"argo/tables/ads/appleads/appleadssim"
 	"argo/tables/ads/googleads/googleadssim"
 	"argo/tables/ads/metaads/metaadssim"
 	"argo/tables/market"
@@ -40,6 +41,13 @@ type vendorPlay struct {
 
 // simulators lists every vendor that can be played, by source.
 var simulators = []player{
+	{source: "apple_ads", countries: []string{"KR", "US", "JP"}, play: func(m *market.Market) vendorPlay {
+		o := appleadssim.Options{ClientID: "SEARCHADS.demo-client", TeamID: "SEARCHADS.demo-team", KeyID: "demo-key", PrivateKey: appleadssim.NewKey(), Requests: -1}
+		return vendorPlay{appleadssim.New(m, o),
+			map[string]any{"base_url": "{{url}}", "token_url": "{{url}}/auth/oauth2/token", "client_id": o.ClientID, "team_id": o.TeamID, "key_id": o.KeyID,
+				"private_key": "{{secret private_key}}", "since": string(m.Start())},
+			map[string]string{"private_key": o.PrivateKey}}
+	}},
 	{source: "appsflyer", play: func(m *market.Market) vendorPlay {
 		o := appsflyersim.Options{Token: "demo-appsflyer-token", ShortInterval: -1, LongPerApp: -1, LongPerToken: -1}
 		var apps []any

@@ -4,6 +4,7 @@ package all
 
 import (
 	"argo/tables"
+	"argo/tables/ads/appleads"
 	"argo/tables/ads/googleads"
 	"argo/tables/ads/metaads"
 	"argo/tables/declarative"
@@ -14,6 +15,7 @@ import (
 // Sources lists every source that a configuration can name, by name.
 func Sources() []tables.Source {
 	return []tables.Source{
+		appleads.Source,
 		appsflyer.Source,
 		googleads.Source,
 		declarative.Source,
