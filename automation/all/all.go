@@ -5,6 +5,7 @@ package all
 import (
 	"argo/automation"
 	"argo/automation/ads/googleads"
+	"argo/automation/ads/kakaomoment"
 	"argo/automation/ads/metaads"
 )
 
@@ -12,6 +13,7 @@ import (
 func Kits() []automation.Kit {
 	return []automation.Kit{
 		googleads.Kit,
+		kakaomoment.Kit,
 		metaads.Kit,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"argo/tables"
 	"argo/tables/ads/appleads"
 	"argo/tables/ads/googleads"
+	"argo/tables/ads/kakaomoment"
 	"argo/tables/ads/metaads"
 	"argo/tables/declarative"
 	"argo/tables/lake"
@@ -19,6 +20,7 @@ func Sources() []tables.Source {
 		appsflyer.Source,
 		googleads.Source,
 		declarative.Source,
+		kakaomoment.Source,
 		lake.Source,
 		metaads.Source,
 	}
