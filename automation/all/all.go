@@ -7,6 +7,7 @@ import (
 	"argo/automation/ads/googleads"
 	"argo/automation/ads/kakaomoment"
 	"argo/automation/ads/metaads"
+	"argo/automation/ads/naversearchad"
 )
 
 // Kits lists every kit, by source.
@@ -15,5 +16,6 @@ func Kits() []automation.Kit {
 		googleads.Kit,
 		kakaomoment.Kit,
 		metaads.Kit,
+		naversearchad.Kit,
 	}
 }

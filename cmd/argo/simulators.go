@@ -15,6 +15,7 @@ import (
 	"argo/tables/ads/googleads/googleadssim"
 	"argo/tables/ads/kakaomoment/kakaomomentsim"
 	"argo/tables/ads/metaads/metaadssim"
+	"argo/tables/ads/naversearchad/naversearchadsim"
 	"argo/tables/market"
 	"argo/tables/mmp/appsflyer/appsflyersim"
 )
@@ -78,6 +79,13 @@ var simulators = []player{
 		return vendorPlay{metaadssim.New(m, o),
 			map[string]any{"base_url": "{{url}}", "access_token": "{{secret access_token}}", "app_secret": "{{secret app_secret}}", "since": string(m.Start())},
 			map[string]string{"access_token": o.Token, "app_secret": o.AppSecret}}
+	}},
+	{source: "naver_searchad", countries: []string{"KR"}, play: func(m *market.Market) vendorPlay {
+		o := naversearchadsim.Options{APIKey: "demo-naver-licence", SecretKey: "demo-naver-secret-key", CustomerID: 9000001, PerSecond: -1, ReportsPerSecond: -1, Build: -1}
+		return vendorPlay{naversearchadsim.New(m, o),
+			map[string]any{"base_url": "{{url}}", "api_key": "{{secret api_key}}", "secret_key": "{{secret secret_key}}",
+				"customer_id": strconv.FormatInt(o.CustomerID, 10), "since": string(m.Start())},
+			map[string]string{"api_key": o.APIKey, "secret_key": o.SecretKey}}
 	}},
 }
 

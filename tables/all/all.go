@@ -8,6 +8,7 @@ import (
 	"argo/tables/ads/googleads"
 	"argo/tables/ads/kakaomoment"
 	"argo/tables/ads/metaads"
+	"argo/tables/ads/naversearchad"
 	"argo/tables/declarative"
 	"argo/tables/lake"
 	"argo/tables/mmp/appsflyer"
@@ -23,5 +24,6 @@ func Sources() []tables.Source {
 		kakaomoment.Source,
 		lake.Source,
 		metaads.Source,
+		naversearchad.Source,
 	}
 }
