@@ -4,6 +4,7 @@ package all
 
 import (
 	"argo/automation"
+	"argo/automation/ads/appleads"
 	"argo/automation/ads/googleads"
 	"argo/automation/ads/kakaomoment"
 	"argo/automation/ads/metaads"
@@ -13,6 +14,7 @@ import (
 // Kits lists every kit, by source.
 func Kits() []automation.Kit {
 	return []automation.Kit{
+		appleads.Kit,
 		googleads.Kit,
 		kakaomoment.Kit,
 		metaads.Kit,

@@ -608,6 +608,25 @@ func (c *Client) Find(ctx context.Context, kind Kind, id int64) (*Object, error)
 	return nil, f.WithHint("SELECT ad_account_id, id FROM %s.%s", c.name, map[Kind]string{Campaigns: "campaigns", AdGroups: "ad_groups", Keywords: "keywords", Ads: "ads"}[kind])
 }
 
+// Running lists the campaigns of an account that are enabled.
+func (c *Client) Running(ctx context.Context, a tables.Account) ([]*Object, error) {
+	all, err := c.campaignsOf(ctx, a.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Object
+	for _, r := range all {
+		id, err := strconv.ParseInt(plain(r["id"]), 10, 64)
+		if err != nil {
+			return nil, fault.New(fault.Broken, "%s: a campaign without an id", about(a.ID))
+		}
+		if o := c.object(&Object{Account: a, Kind: Campaigns, ID: id}, r); o.Status == "ENABLED" && !o.Deleted {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
 // SetStatus sends ENABLED or PAUSED.
 func (c *Client) SetStatus(ctx context.Context, o *Object, status string) error {
 	if c.v5 && o.Kind == Keywords && status == "ENABLED" {
