@@ -40,7 +40,7 @@ type Policy struct {
 	ID        string // ULID
 	Version   int
 	Kind      string // "max_change_pct"
-	ScopeKind string // global, channel, account, campaign, label, advertiser
+	ScopeKind string // global, channel, account, campaign
 	Scope     string // of that kind: "google_ads", "1000000101"; "" of global
 	Params    string // JSON, as its kind reads it
 	SetBy     string
@@ -54,7 +54,6 @@ type Wants struct {
 	Spend    bool // Facts.SpentToday, Facts.SpentMonth
 	Results  bool // Facts.Conversions, Facts.Spend30, Facts.TargetCPA
 	Learning bool // Facts.Learning, Facts.EditedAt
-	Labels   bool // Facts.Labels
 }
 
 // Facts is what guardrails know of the object of a change, read from the
@@ -62,17 +61,16 @@ type Wants struct {
 // in the account's currency. What is not known is zero, and a guardrail that
 // needs it says so and denies.
 type Facts struct {
-	Advertiser string
-	Currency   string   // of the account
-	Campaigns  []string // ids of the campaigns that it touches
-	Labels     []string
-	Kind       string // campaign, budget, ad_group, ad, keyword
-	Turns      string // "on" or "off": what a change of status does; "" of another field
-	On         string // the word of a status that turns on: "ENABLED"
-	Step       string // smallest difference of two values of the field
-	Minimum    string // smallest value the channel takes
-	Learning   bool
-	EditedAt   time.Time // last edit of it that counts as significant
+	Known     bool     // the action tells facts at all; the Runner sets it
+	Currency  string   // of the account
+	Campaigns []string // ids of the campaigns that it touches
+	Kind      string   // campaign, budget, ad_group, ad, keyword
+	Turns     string   // "on" or "off": what a change of status does; "" of another field
+	On        string   // the word of a status that turns on: "ENABLED"
+	Step      string   // smallest difference of two values of the field
+	Minimum   string   // smallest value the channel takes
+	Learning  bool
+	EditedAt  time.Time // last edit of it that counts as significant
 	// Siblings are the objects of its kind beside it that run now, itself
 	// included where it does: targets as in Change.
 	Siblings []string

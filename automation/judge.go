@@ -105,6 +105,9 @@ func (r *Runner) facts(ctx context.Context, a Action, changes []Change, wants Wa
 	if err == nil && len(facts) != len(changes) {
 		err = fault.New(fault.Internal, "%s knows %d of %d objects", a.Name, len(facts), len(changes))
 	}
+	for i := range facts {
+		facts[i].Known = true
+	}
 	return facts, err
 }
 

@@ -57,7 +57,9 @@ var blackout = kind("blackout", "Holds changes during windows of time and on day
 	func(q automation.Question, _ automation.Policy, p blackoutParams) automation.Verdict {
 		zone := p.Zone
 		if zone == "" {
-			zone = q.Facts.Zone
+			if zone = q.Facts.Zone; !q.Facts.Known {
+				return deny("the account's time zone is not known: set the guardrail with a zone")
+			}
 		}
 		loc, err := time.LoadLocation(zone)
 		if err != nil {

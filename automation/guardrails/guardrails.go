@@ -42,7 +42,7 @@ func Kinds() []Kind {
 }
 
 // Scopes are the kinds of scopes, from the widest.
-var Scopes = []string{"global", "advertiser", "channel", "account", "label", "campaign"}
+var Scopes = []string{"global", "channel", "account", "campaign"}
 
 // only narrows a policy of any kind.
 type only struct {
@@ -153,7 +153,6 @@ func (s Set) Wants(ctx context.Context, source string) (wants automation.Wants, 
 			continue
 		}
 		any = true
-		wants.Labels = wants.Labels || p.ScopeKind == "label"
 		if k, ok := find(p.Kind); ok {
 			wants.Siblings = wants.Siblings || k.wants.Siblings
 			wants.Spend = wants.Spend || k.wants.Spend
@@ -192,6 +191,9 @@ func one(q automation.Question, p automation.Policy) automation.Verdict {
 	if err != nil {
 		return deny("guardrail %s cannot be read: %v", p.ID, err)
 	}
+	if k.wants != (automation.Wants{}) && !q.Facts.Known {
+		return deny("%s does not tell what this guardrail has to know", q.Run.Action)
+	}
 	return say(q, p)
 }
 
@@ -203,12 +205,8 @@ func inScope(p automation.Policy, q automation.Question) bool {
 		return p.Scope == q.Run.Source
 	case "account":
 		return p.Scope == q.Change.Account
-	case "campaign":
-		return slices.Contains(q.Facts.Campaigns, p.Scope)
-	case "label":
-		return slices.Contains(q.Facts.Labels, p.Scope)
-	case "advertiser":
-		return strings.EqualFold(p.Scope, q.Facts.Advertiser)
+	case "campaign": // where that is not known, better too much
+		return !q.Facts.Known || slices.Contains(q.Facts.Campaigns, p.Scope)
 	}
 	return true // of a scope that is not known here: better too much
 }

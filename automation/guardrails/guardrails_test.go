@@ -29,7 +29,7 @@ func question(with func(q *automation.Question)) automation.Question {
 		Run: automation.Run{ID: "R1", Source: "google_ads", Action: "set_budget", By: "lee@10.0.0.1"},
 		Change: automation.RunChange{State: automation.Proposed, Change: automation.Change{ID: "C1", Account: "1", Target: "b1", Field: "amount",
 			Before: "100000", After: "110000", Unit: "KRW"}},
-		Facts: automation.Facts{Currency: "KRW", Campaigns: []string{"7"}, Kind: "budget", Step: "10", Zone: "Asia/Seoul", Over: "2", Spends: true,
+		Facts: automation.Facts{Known: true, Currency: "KRW", Campaigns: []string{"7"}, Kind: "budget", Step: "10", Zone: "Asia/Seoul", Over: "2", Spends: true,
 			Siblings: []string{"c1", "c2", "c3", "c4", "c5"}, Budgets: map[string]string{"b1": "100000", "b2": "300000"},
 			SpentToday: "50000", SpentMonth: "5000000", DaysLeft: 9, Conversions: "12.5", Spend30: "900000", TargetCPA: "30000"},
 	}
@@ -183,6 +183,39 @@ func TestKinds(t *testing.T) {
 		got, err := guardrails.Set{Policies: list{p}}.Judge(t.Context(), question(c.change))
 		if err != nil || len(got) != 1 || got[0].Decision != c.decision || got[0].After != c.after || !strings.Contains(got[0].Sentence, c.says) || got[0].Sentence == "" {
 			t.Errorf("%s %s: %+v, %v; want %s %s %q", c.kind, c.params, got, err, c.decision, c.after, c.says)
+		}
+	}
+}
+
+// An action that tells no facts gets through no guardrail that needs one.
+func TestUnknown(t *testing.T) {
+	unknown := func(q *automation.Question) { q.Facts = automation.Facts{} }
+	for _, c := range []struct {
+		kind, params, scope string
+		change              func(*automation.Question)
+		decision            automation.Decision
+	}{
+		{"last_one_standing", "{}", "", all(pausing, unknown), automation.Deny},
+		{"blast_radius", "{}", "", unknown, automation.Deny},
+		{"spend_cap_day", "{}", "", unknown, automation.Deny},
+		{"spend_cap_month", "{}", "", all(enabling, unknown), automation.Deny},
+		{"min_data", "{}", "", unknown, automation.Deny},
+		{"learning_phase", "{}", "", unknown, automation.Deny},
+		{"outage", "{}", "", all(pausing, unknown), automation.Deny},
+		{"outage", "{}", "", unknown, automation.Allow}, // a raise
+		{"blackout", `{"dates": ["2026-11-22"]}`, "", unknown, automation.Deny},
+		{"blackout", `{"dates": ["2026-11-20"], "zone": "Asia/Seoul"}`, "", unknown, automation.Allow},
+		{"kill_switch", `{"allow_pause": true}`, "", all(pausing, unknown), automation.Hold},
+		{"max_change_pct", "{}", "", unknown, automation.Allow},
+		{"approval", "{}", "another campaign", unknown, automation.Approve}, // nobody knows that it is another one
+	} {
+		p := automation.Policy{ID: "P", Kind: c.kind, ScopeKind: "global", Params: c.params, SetAt: noon}
+		if c.scope != "" {
+			p.ScopeKind, p.Scope = "campaign", c.scope
+		}
+		got, err := guardrails.Set{Policies: list{p}}.Judge(t.Context(), question(c.change))
+		if err != nil || len(got) != 1 || got[0].Decision != c.decision {
+			t.Errorf("%s %s: %+v, %v; want %s", c.kind, c.params, got, err, c.decision)
 		}
 	}
 }

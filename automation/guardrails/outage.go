@@ -20,6 +20,9 @@ var outage = kind("outage", "Denies pauses and cuts while a channel or a tracker
 			return allow("the outage was over at %s", p.Until)
 		}
 		before, after, ok := values(q.Change.Change)
+		if !ok && !q.Facts.Known {
+			return deny("results are not measured now (%s), and %s does not tell whether it stops anything", p.Reason, q.Run.Action)
+		}
 		if q.Facts.Turns == "off" || ok && after.Cmp(before) < 0 {
 			return deny("results are not measured now (%s): what looks bad may not be", p.Reason)
 		}
