@@ -56,7 +56,7 @@ func open(_ context.Context, conn *tables.Connection, env tables.Env) ([]automat
 	}
 	var out []automation.Action
 	add := func(a automation.Action) {
-		a.Apply, a.ReadBack, a.Window = k.apply, k.readBack, c.InFlightWindow()
+		a.Apply, a.ReadBack, a.Facts, a.Window = k.apply, k.readBack, k.facts, c.InFlightWindow()
 		out = append(out, a)
 	}
 	for _, o := range objects {

@@ -385,3 +385,51 @@ func TestSheet(t *testing.T) {
 		}
 	}
 }
+
+// TestFacts: what guardrails are told of a change agrees with the tables.
+func TestFacts(t *testing.T) {
+	s := newStage(t, metaadssim.Options{})
+	all := automation.Wants{Siblings: true, Spend: true, Results: true, Learning: true}
+	budgets := []string{"effective_status", "daily_budget"}
+	own := s.pick(t, "campaigns", usa, budgets, func(r map[string]any) bool { return r["effective_status"] == "ACTIVE" && r["daily_budget"] != nil })
+	below := s.pick(t, "campaigns", usa, budgets, func(r map[string]any) bool { return r["effective_status"] == "ACTIVE" && r["daily_budget"] == nil })
+	set := s.pick(t, "ad_sets", usa, budgets, func(r map[string]any) bool { return r["effective_status"] == "ACTIVE" && r["daily_budget"] != nil })
+	child := s.pick(t, "ad_sets", usa, budgets, func(r map[string]any) bool { return r["effective_status"] == "ACTIVE" && r["daily_budget"] == nil })
+	ad := s.pick(t, "ads", usa, []string{"effective_status"}, is("effective_status", "ACTIVE"))
+	change := func(target, field, after string) automation.Change {
+		return automation.Change{Account: usa, Target: target, Field: field, Before: "1", After: after, Unit: "USD"}
+	}
+	changes := []automation.Change{
+		change("campaign "+own, "daily_budget", "200"), change("campaign "+own, "status", "PAUSED"), change("campaign "+below, "status", "ACTIVE"),
+		change("ad set "+set, "daily_budget", "20"), change("ad set "+child, "status", "PAUSED"), change("ad "+ad, "status", "PAUSED"),
+	}
+	facts, err := s.actions["set_budget"].Facts(t.Context(), changes, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	month := apd.New(0, 0)
+	rows, err := tabletest.Rows(t.Context(), tabletest.Find(t, s.conn, "account_insights"), tables.Scan{Account: usa, Days: tables.Days{From: "2026-11-01", To: "2026-11-21"}, Columns: []string{"spend"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if _, err := apd.BaseContext.WithPrecision(30).Add(month, month, r[0].(*apd.Decimal)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, f := range facts {
+		if f.Currency != "USD" || f.Over != "1.75" || f.On != "ACTIVE" || f.Step != "0.01" || len(f.Campaigns) != 1 || len(f.Siblings) == 0 || len(f.Budgets) < 5 ||
+			f.Conversions == "" || f.Spend30 == "" || f.DaysLeft != 10 || decimal(f.SpentMonth).Cmp(month) != 0 { // it is the 21st in New York
+			t.Errorf("%d: %+v, the month is %s", i, f, month)
+		}
+		if c := changes[i]; c.Field == "status" && (f.Turns == "" || f.Budget == "" || f.BudgetValue == "" || f.BudgetValue == "0") || c.Field == "daily_budget" && (!f.Spends || f.Minimum != "1") {
+			t.Errorf("%s %s: %+v", c.Target, c.Field, f)
+		}
+	}
+	if f := facts[4]; f.Budget != "campaign "+f.Campaigns[0] {
+		t.Errorf("the budget of an ad set without one is %s", f.Budget)
+	}
+	if f := facts[3]; f.Budgets["ad set "+set] == "" {
+		t.Errorf("budgets that run: %v", f.Budgets)
+	}
+}

@@ -405,6 +405,7 @@ type Object struct {
 	Daily, Lifetime  int64
 	Bid              int64
 	BidStrategy      string
+	Parent           string  // id of an ad set's campaign, of an ad's ad set
 	Campaign         *Object // of an ad set
 }
 
@@ -452,8 +453,22 @@ func object(kind Kind, r Record) *Object {
 		n, _ := strconv.ParseInt(plain(r[name]), 10, 64)
 		return n
 	}
-	return &Object{Kind: kind, ID: plain(r["id"]), Name: plain(r["name"]), Status: plain(r["status"]), BidStrategy: plain(r["bid_strategy"]),
+	parent := map[Kind]string{AdSet: "campaign_id", Ad: "adset_id"}[kind]
+	return &Object{Kind: kind, ID: plain(r["id"]), Parent: plain(r[parent]), Name: plain(r["name"]), Status: plain(r["status"]), BidStrategy: plain(r["bid_strategy"]),
 		Daily: number("daily_budget"), Lifetime: number("lifetime_budget"), Bid: number("bid_amount")}
+}
+
+// Now is the connection's clock.
+func (c *Client) Now() time.Time { return c.now() }
+
+// List streams the objects of an edge of an account, of a campaign or of an ad set:
+// List(ctx, "7", "act_7/campaigns", …). Faults: as a table's.
+func (c *Client) List(ctx context.Context, account, edge string, params url.Values) iter.Seq2[Record, error] {
+	use := management
+	if strings.HasSuffix(edge, "/insights") {
+		use = reporting
+	}
+	return c.pages(ctx, ask{path: "/" + edge, values: params, account: account, use: use}, false, nil)
 }
 
 // Update sends fields of one object. A nil error says that Meta took them;
