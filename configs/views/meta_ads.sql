@@ -26,3 +26,20 @@ FROM ad_insights;
 SELECT account_id, id AS campaign_id, name AS campaign_name, objective AS campaign_type,
   status, effective_status = 'ACTIVE' AS active, daily_budget, currency
 FROM campaigns;
+
+-- branch of conversions
+SELECT date, account_id, campaign_id, campaign_name, 'omni_purchase' AS action_type, purchases AS conversions,
+  purchase_value AS conversions_value, currency, _finality AS finality
+FROM campaign_insights WHERE purchases IS NOT NULL
+UNION ALL
+SELECT date, account_id, campaign_id, campaign_name, 'lead', leads, NULL, currency, _finality FROM campaign_insights WHERE leads IS NOT NULL
+UNION ALL
+SELECT date, account_id, campaign_id, campaign_name, 'omni_app_install', app_installs, NULL, currency, _finality FROM campaign_insights WHERE app_installs IS NOT NULL
+UNION ALL
+SELECT date, account_id, campaign_id, campaign_name, 'omni_complete_registration', complete_registrations, NULL, currency, _finality
+FROM campaign_insights WHERE complete_registrations IS NOT NULL
+UNION ALL
+SELECT date, account_id, campaign_id, campaign_name, 'omni_add_to_cart', add_to_cart, NULL, currency, _finality FROM campaign_insights WHERE add_to_cart IS NOT NULL
+UNION ALL
+SELECT date, account_id, campaign_id, campaign_name, 'omni_initiated_checkout', initiate_checkouts, NULL, currency, _finality
+FROM campaign_insights WHERE initiate_checkouts IS NOT NULL;
