@@ -9,7 +9,8 @@
 //	server := httptest.NewServer(sim) // signed requests with sim.Options().APIKey …
 //	sim.Faults.Script("naversearchad 429 nth=1")
 //
-// There is no official client library. Where each shape is from, all public:
+// There is no official client library; .ci/vendors runs a public one against it.
+// Where each shape is from, all public:
 //
 //   - headers, signature, the 403 problem objects, business error codes: the
 //     guides, samples and NaverSA_API_Error_Code_MAP.md of naver/searchad-apidoc;
