@@ -61,6 +61,7 @@ var doors = []struct {
 	{"github.com/duckdb/", []string{"argo/server/columnar"}},
 	{"github.com/parquet-go/", []string{"argo/cache/parquet", "argo/tables/lake"}},
 	{"github.com/aws/", []string{"argo/tables/lake", "argo/cache/s3", "argo/configs"}},
+	{"github.com/xuri/", []string{"argo/tables/lake/files"}},
 	{"modernc.org/sqlite", []string{"argo/server/state/sqlite"}},
 	{"go.yaml.in/", []string{"argo/configs"}},
 	{"github.com/spf13/", []string{"argo/cmd/argo"}},

@@ -11,6 +11,7 @@ import (
 	"argo/tables/ads/naversearchad"
 	"argo/tables/declarative"
 	"argo/tables/lake"
+	"argo/tables/lake/files"
 	"argo/tables/mmp/appsflyer"
 )
 
@@ -19,6 +20,7 @@ func Sources() []tables.Source {
 	return []tables.Source{
 		appleads.Source,
 		appsflyer.Source,
+		files.Source,
 		googleads.Source,
 		declarative.Source,
 		kakaomoment.Source,

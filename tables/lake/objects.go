@@ -112,6 +112,7 @@ type disk struct {
 	root     string // absolute folder, without wildcards
 	pattern  string // below root, with slashes; "" for root itself being the file
 	whole    bool   // the configuration names a folder
+	any      bool   // files of any suffix
 	partsAt  string // partitions are looked for in the path below this folder
 	wanted   string // as configured, for messages
 	absolute string
@@ -177,7 +178,7 @@ func (d *disk) list(ctx context.Context) ([]object, error) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !visible(rel) || d.whole && !inFolder(rel) {
+		if !visible(rel) || d.whole && !d.any && !inFolder(rel) {
 			return nil
 		}
 		full := filepath.Join(d.root, filepath.FromSlash(rel))

@@ -106,6 +106,7 @@ type bucket struct {
 	name    string
 	pattern string // of keys
 	whole   bool   // the pattern is a key, or a prefix that ends before a slash
+	any     bool   // files of any suffix
 }
 
 // newBucket takes s3://bucket/key, where key is an object, a folder, or a
@@ -170,7 +171,7 @@ func (b *bucket) takes(key string) bool {
 		if b.pattern == "" {
 			rel, ok = key, true
 		}
-		return ok && visible(rel) && inFolder(rel)
+		return ok && visible(rel) && (b.any || inFolder(rel))
 	}
 	base, _ := doublestar.SplitPattern(b.pattern)
 	rel := strings.TrimPrefix(strings.TrimPrefix(key, base), "/")
