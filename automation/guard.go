@@ -69,6 +69,7 @@ type Facts struct {
 	On        string   // the word of a status that turns on: "ENABLED"
 	Step      string   // smallest difference of two values of the field
 	Minimum   string   // smallest value the channel takes
+	Edits     bool     // Learning and EditedAt were read
 	Learning  bool
 	EditedAt  time.Time // last edit of it that counts as significant
 	// Siblings are the objects of its kind beside it that run now, itself

@@ -31,7 +31,7 @@ func question(with func(q *automation.Question)) automation.Question {
 			Before: "100000", After: "110000", Unit: "KRW"}},
 		Facts: automation.Facts{Known: true, Currency: "KRW", Campaigns: []string{"7"}, Kind: "budget", Step: "10", Zone: "Asia/Seoul", Over: "2", Spends: true,
 			Siblings: []string{"c1", "c2", "c3", "c4", "c5"}, Budgets: map[string]string{"b1": "100000", "b2": "300000"},
-			SpentToday: "50000", SpentMonth: "5000000", DaysLeft: 9, Conversions: "12.5", Spend30: "900000", TargetCPA: "30000"},
+			SpentToday: "50000", SpentMonth: "5000000", DaysLeft: 9, Edits: true, Conversions: "12.5", Spend30: "900000", TargetCPA: "30000"},
 	}
 	if with != nil {
 		with(&q)
@@ -137,6 +137,9 @@ func TestKinds(t *testing.T) {
 		{"learning_phase", `{}`, func(q *automation.Question) { q.Facts.Learning = true }, automation.Allow, "", ""},
 		{"learning_phase", `{}`, func(q *automation.Question) { q.Facts.EditedAt = noon.Add(-71 * hour); q.Change.After = "70000" }, automation.Deny, "", "edited at"},
 		{"learning_phase", `{}`, func(q *automation.Question) { q.Facts.EditedAt = noon.Add(-73 * hour); q.Change.After = "70000" }, automation.Allow, "", ""},
+		{"learning_phase", `{}`, func(q *automation.Question) { q.Facts.Edits = false }, automation.Deny, "", "not known"},
+		{"spend_cap_day", `{"amount": "1", "currency": "KRW"}`, func(q *automation.Question) { q.Facts.Spends, q.Facts.Budgets = false, nil }, automation.Deny, "", "not known"},
+		{"spend_cap_day", `{"amount": "900000", "currency": "KRW"}`, all(enabling, func(q *automation.Question) { q.Facts.Budget = "" }), automation.Deny, "", "not known"},
 		{"learning_phase", `{}`, all(pausing, func(q *automation.Question) { q.Facts.Learning = true }), automation.Allow, "", ""},
 		{"min_data", `{}`, nil, automation.Allow, "", "spent"},
 		{"min_data", `{}`, func(q *automation.Question) { q.Facts.Spend30 = "89999" }, automation.Deny, "", "12.5 conversions"},

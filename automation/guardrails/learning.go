@@ -27,6 +27,8 @@ var learningPhase = kind("learning_phase", "Denies large changes while the chann
 		edited := !q.Facts.EditedAt.IsZero() && q.Now.Sub(q.Facts.EditedAt) < time.Duration(p.Days*float64(24*time.Hour))
 		before, after, ok := values(q.Change.Change)
 		switch {
+		case !q.Facts.Edits && ok:
+			return deny("whether it is learning is not known")
 		case !q.Facts.Learning && !edited:
 			return allow("it is not learning")
 		case !ok:

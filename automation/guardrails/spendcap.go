@@ -66,13 +66,13 @@ func (p capParams) judge(q automation.Question, period string, of func(daily, ov
 		target, value = q.Facts.Budget, q.Facts.BudgetValue
 		if _, spends := q.Facts.Budgets[target]; spends {
 			return allow("its budget is spent already")
+		} else if target == "" && q.Facts.Budgets != nil {
+			return deny("the budget that it would spend is not known")
 		}
 	case q.Facts.Turns == "off" || !money || group(q.Change.Field) != "budget":
 		return allow("it raises no budget")
 	case q.Change.Unit != p.Currency:
 		return allow("it is about other money")
-	case !q.Facts.Spends && !turning(q):
-		return allow("nothing that runs spends this budget")
 	}
 	if before, _, ok := values(q.Change.Change); ok && after.Cmp(before) <= 0 {
 		return allow("it raises no budget")
@@ -82,6 +82,9 @@ func (p capParams) judge(q automation.Question, period string, of func(daily, ov
 	spentMonth, ok3 := number(q.Facts.SpentMonth)
 	if !ok1 || !ok2 || !ok3 || q.Facts.Budgets == nil {
 		return deny("what the account spends is not known")
+	}
+	if q.Facts.Turns != "on" && !q.Facts.Spends && !turning(q) {
+		return allow("nothing that runs spends this budget")
 	}
 	if other := comingOn(q); other != "" {
 		return hold(q.Now.Add(time.Minute), "%s is being turned on, and what the account spends with it is not known yet", other)

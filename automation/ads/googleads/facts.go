@@ -212,6 +212,7 @@ func (k kit) results(ctx context.Context, a *accountFacts, ids []int64, f *autom
 // makes bidding learn anew: of a budget, a target or a strategy. Google does not
 // give its learning state to a query of its own; what it gives is the change.
 func (k kit) edited(ctx context.Context, a *accountFacts, ids []int64, target string, f *automation.Facts) error {
+	f.Edits = true
 	mine := map[string]bool{target: true}
 	for _, id := range ids {
 		mine[fmt.Sprintf("customers/%s/campaigns/%d", a.ID, id)] = true

@@ -286,6 +286,7 @@ func (k kit) results(ctx context.Context, a *accountFacts, campaign string, f *a
 // learning says whether an ad set that the change is about learns, and when one was
 // edited significantly.
 func (k kit) learning(ctx context.Context, a *accountFacts, campaign string, o *metaads.Object, f *automation.Facts) error {
+	f.Edits = true
 	for r, err := range k.c.List(ctx, a.ID, campaign+"/adsets", url.Values{"fields": {"id,learning_stage_info"}}) {
 		if err != nil {
 			return err
