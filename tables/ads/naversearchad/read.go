@@ -32,7 +32,7 @@ func readText(v any) (any, error) {
 	return nil, fmt.Errorf("a %T is no text", v)
 }
 
-// readLong cuts nothing: a text longer than its column is an error of the reader.
+// readInt takes 12 and 12.0, not 12.5.
 func readInt(v any) (any, error) {
 	s := str(v)
 	if s == "" {

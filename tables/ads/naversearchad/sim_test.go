@@ -568,3 +568,46 @@ func TestGolden(t *testing.T) {
 		golden.Compare(table.Name+".http", strings.Join(requests, "\n")+"\n")
 	}
 }
+
+// After every plan there are the rows as they are, or a fault and nothing; a job
+// that a plan broke off is no reason for another one to stay behind.
+func TestSimPlans(t *testing.T) {
+	for _, name := range []string{"campaign_performance", "stat_ad"} {
+		s := simulated(t, naversearchadsim.Options{}, nil)
+		table := tabletest.Find(t, s.Connection, name)
+		scan := tables.Scan{Account: s.account(), Days: tables.Days{From: "2026-11-01", To: "2026-11-02"}, Columns: tabletest.Names(table)}
+		read := func() (string, error) {
+			rows, err := tabletest.Rows(t.Context(), table, scan)
+			return tabletest.Print(scan.Columns, rows), err
+		}
+		want, err := read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, plan := range market.FaultPlans {
+			if err := s.sim.Faults.Script(plan.Text); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				got, err := read()
+				switch {
+				case err != nil && fault.As(err) == nil:
+					t.Errorf("%s, %s: %v is no fault", name, plan.Name, err)
+				case err == nil && got != want && !plan.Hidden:
+					t.Errorf("%s, %s: other rows and no fault", name, plan.Name)
+				}
+			}
+			if plan.Text != "" && len(s.sim.Faults.Hits()) == 0 {
+				t.Errorf("%s did not strike", plan.Name)
+			}
+			s.sim.Faults.Clear()
+			s.clock.Advance(24 * time.Hour) // a budget may be parked for hours
+			if got, err := read(); err != nil || got != want {
+				t.Errorf("%s, after %s: %v", name, plan.Name, err)
+			}
+		}
+		if n := s.sim.Left(); n > 0 {
+			t.Errorf("%s: %d jobs were left behind", name, n)
+		}
+	}
+}
