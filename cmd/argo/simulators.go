@@ -43,7 +43,7 @@ type vendorPlay struct {
 
 // simulators lists every vendor that can be played, by source.
 var simulators = []player{
-	{source: "apple_ads", countries: []string{"KR", "US", "JP"}, play: func(m *market.Market) vendorPlay {
+	{source: "apple_ads", countries: []string{"US", "JP"}, play: func(m *market.Market) vendorPlay {
 		o := appleadssim.Options{ClientID: "SEARCHADS.demo-client", TeamID: "SEARCHADS.demo-team", KeyID: "demo-key", PrivateKey: appleadssim.NewKey(), Requests: -1}
 		return vendorPlay{appleadssim.New(m, o),
 			map[string]any{"base_url": "{{url}}", "token_url": "{{url}}/auth/oauth2/token", "client_id": o.ClientID, "team_id": o.TeamID, "key_id": o.KeyID,

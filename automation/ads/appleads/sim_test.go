@@ -59,7 +59,7 @@ func simulate(t *testing.T, version string) simulation {
 }
 
 const (
-	korea = 101002     // manual bids, a shared budget, won
+	japan = 201002     // manual bids, a shared budget, yen
 	us    = 102001     // maximizes conversions, a budget of its own, dollars
 	group = 10200201   // manual bids, dollars
 	word  = 1020020150 // a keyword of it
@@ -129,13 +129,13 @@ func TestRefusals(t *testing.T) {
 			kind          fault.Kind
 			says          string
 		}{
-			{"pause_campaign", "campaign_id", int64(77), nil, fault.NotFound, "none of the 6 accounts"},
+			{"pause_campaign", "campaign_id", int64(77), nil, fault.NotFound, "none of the 4 accounts"},
 			{"pause_campaign", "campaign_id", nil, nil, fault.Invalid, "NULL is not the id"},
-			{"pause_campaign", "campaign_id", int64(101010), nil, fault.Invalid, "is deleted"},
+			{"pause_campaign", "campaign_id", int64(102010), nil, fault.Invalid, "is deleted"},
 			{"set_budget", "campaign_id", int64(us), int64(0), fault.Invalid, "not above zero"},
 			{"set_budget", "campaign_id", int64(us), "x", fault.Invalid, "not an amount"},
 			{"set_budget", "campaign_id", int64(us), apd.New(1001, -3), fault.Invalid, "multiple of 0.01 USD"},
-			{"set_budget", "campaign_id", int64(101001), apd.New(15, -1), fault.Invalid, "multiple of 1 KRW"},
+			{"set_budget", "campaign_id", int64(201001), apd.New(15, -1), fault.Invalid, "multiple of 1 JPY"},
 			{"set_budget", "campaign_id", int64(us), apd.New(1, 14), fault.Invalid, "out of range"},
 			{"set_bid", "ad_group_id", int64(10200101), int64(1), fault.Invalid, "MAX_CONVERSIONS"},
 			{"set_keyword_bid", "keyword_id", int64(1020010150), int64(1), fault.Invalid, "MAX_CONVERSIONS"},
@@ -145,7 +145,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%s %s %v %v: %v", version, c.action, c.id, c.amount, err)
 			}
 		}
-		_, err := s.actions["set_budget"].Plan(t.Context(), automation.Args{"campaign_id": int64(korea), "amount": int64(50000)})
+		_, err := s.actions["set_budget"].Plan(t.Context(), automation.Args{"campaign_id": int64(japan), "amount": int64(50000)})
 		if version == "v1" && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "shared budget")) || version == "v5" && err != nil {
 			t.Errorf("%s: a shared budget: %v", version, err)
 		}

@@ -80,7 +80,7 @@ func TestGolden(t *testing.T) {
 			}
 			if table.Day != "" {
 				scan.Days.From = scan.Days.To
-				scan.Where = tables.Predicate{"campaign_id": {In: []any{int64(101001)}}, "campaign_name": {In: []any{"x"}}}
+				scan.Where = tables.Predicate{"campaign_id": {In: []any{int64(102001)}}, "campaign_name": {In: []any{"x"}}}
 				if _, err := tabletest.Rows(t.Context(), table, scan); err != nil {
 					t.Errorf("%s %s: %v", version, table.Name, err)
 				}

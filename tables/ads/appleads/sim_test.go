@@ -24,10 +24,10 @@ import (
 var key = appleadssim.NewKey()
 
 // versions of the API with the id of the first account.
-var versions = map[string]string{"v1": "1000000101", "v5": "100000101"}
+var versions = map[string]string{"v1": "1000000102", "v5": "100000102"}
 
 // simulated opens a connection to the simulator of a market with 60 days behind
-// it, at noon in Seoul.
+// it, in the evening of 21 November in New York.
 func simulated(t *testing.T, options map[string]any) (*tables.Connection, *appleadssim.Sim, *market.VirtualClock) {
 	t.Helper()
 	clock := market.NewClock(time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC))
@@ -179,7 +179,7 @@ func TestSimHours(t *testing.T) {
 	}
 	for days, want := range map[tables.Days]bool{{From: "2026-11-01", To: "2026-11-16"}: true, {From: "2026-10-01", To: "2026-10-02"}: false} {
 		trace := &tables.Trace{}
-		rows, err := tabletest.Rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: "1000000101", Days: days, Columns: x.Key})
+		rows, err := tabletest.Rows(tables.WithTrace(t.Context(), trace), x, tables.Scan{Account: "1000000102", Days: days, Columns: x.Key})
 		if err != nil || len(rows) > 0 != want || len(trace.Warnings()) != 1 {
 			t.Errorf("%v: %d rows, %v, warnings %v", days, len(rows), err, trace.Warnings())
 		}
@@ -247,7 +247,7 @@ func TestSimTotals(t *testing.T) {
 	conn, sim, _ := simulated(t, nil)
 	x := tabletest.Find(t, conn, "ad_group_performance")
 	read := func() (taps int64, total any) {
-		rows, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "1000000101", Days: tables.Days{From: "2026-11-18", To: "2026-11-20"}, Columns: []string{"taps", "ttr"},
+		rows, err := tabletest.Rows(t.Context(), x, tables.Scan{Account: "1000000102", Days: tables.Days{From: "2026-11-18", To: "2026-11-20"}, Columns: []string{"taps", "ttr"},
 			Totals: func(sums map[string]any) { total = sums["taps"] }})
 		if err != nil {
 			t.Fatal(err)
@@ -272,9 +272,9 @@ func TestSimTotals(t *testing.T) {
 // After every plan there are the rows as they are, or a fault and nothing; what
 // the reply does not show of itself shows in its totals, but for late data.
 func TestSimPlans(t *testing.T) {
-	conn, sim, clock := simulated(t, map[string]any{"accounts": []string{"1000000101"}})
+	conn, sim, clock := simulated(t, map[string]any{"accounts": []string{"1000000102"}})
 	table := tabletest.Find(t, conn, "campaign_performance")
-	scan := tables.Scan{Account: "1000000101", Days: tables.Days{From: "2026-10-01", To: "2026-10-10"}, Columns: append(slices.Clone(table.Key), "impressions", "local_spend")}
+	scan := tables.Scan{Account: "1000000102", Days: tables.Days{From: "2026-10-01", To: "2026-10-10"}, Columns: append(slices.Clone(table.Key), "impressions", "local_spend")}
 	var total map[string]any
 	read := func() ([]tables.Row, error) {
 		scan.Totals = func(x map[string]any) { total = x }
@@ -350,7 +350,7 @@ func TestSimWrongCredentials(t *testing.T) {
 			}
 		}
 		conn, _, _ := simulated(t, map[string]any{"version": version})
-		if line, err := conn.Check(t.Context()); err != nil || line != "6 accounts" {
+		if line, err := conn.Check(t.Context()); err != nil || line != "4 accounts" {
 			t.Errorf("%s: %q, %v", version, line, err)
 		}
 		conn, _, _ = simulated(t, map[string]any{"version": version, "accounts": []string{versions[map[string]string{"v1": "v5", "v5": "v1"}[version]]}})

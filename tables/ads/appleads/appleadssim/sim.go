@@ -38,6 +38,7 @@ import (
 	"math/big"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -135,6 +136,14 @@ func (s *Sim) Exceeded() int {
 
 // orgOf is the organisation of v5 that an account of v1 is, and back.
 func orgOf(account int64) int64 { return account - 900_000_000 }
+
+// currencies that an account can have, of Apple's own list.
+var currencies = []string{"USD", "RMB", "AUD", "CAD", "EUR", "GBP", "JPY", "MXN", "NZD", "RUB", "CNY", "INR", "BRL", "IDR"}
+
+// accounts of the market that Apple can have: none in won.
+func (s *Sim) accounts() []market.Account {
+	return slices.DeleteFunc(s.m.Accounts(), func(a market.Account) bool { return !slices.Contains(currencies, a.Currency) })
+}
 
 // call is one request on its way.
 type call struct {
@@ -259,7 +268,7 @@ func (c *call) context() *refusal {
 	if !ok || err != nil {
 		return invalid("MISSING_REQUIRED_FIELD", "The header X-AP-Context: %s… is missing or malformed.", word)
 	}
-	for _, a := range c.m.Accounts() {
+	for _, a := range c.accounts() {
 		if !c.v5 && a.ID == id || c.v5 && orgOf(a.ID) == id && a.Status == market.Enabled {
 			c.account = a
 			return nil
@@ -279,7 +288,7 @@ func (c *call) acls() {
 		return
 	}
 	list := []any{}
-	for _, a := range c.m.Accounts() {
+	for _, a := range c.accounts() {
 		switch {
 		case c.v5 && a.Status == market.Enabled:
 			list = append(list, map[string]any{"orgId": orgOf(a.ID), "orgName": a.Name, "currency": a.Currency, "timeZone": a.Zone,
