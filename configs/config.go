@@ -459,10 +459,38 @@ func (k *Connection) Decode(config any) error {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(config); err != nil && !errors.Is(err, io.EOF) {
-		return fault.New(fault.Config, "connection %s: %v", k.Name, friendly(err)).
+		return fault.New(fault.Config, "connection %s: %s", k.Name, k.linesOfFile(friendly(err).Error(), text)).
 			WithHint("argo sources --sample %s shows the options", k.Source)
 	}
 	return nil
+}
+
+var lineNumber = regexp.MustCompile(`\bline ([0-9]+)\b`)
+
+// linesOfFile puts the lines of the file in place of those of text, which holds
+// the options alone.
+func (k *Connection) linesOfFile(message string, text []byte) string {
+	var own yaml.Node
+	if yaml.Unmarshal(text, &own) != nil || len(own.Content) != 1 {
+		return message
+	}
+	lines := map[string]int{}
+	var walk func(own, file *yaml.Node)
+	walk = func(own, file *yaml.Node) {
+		if n := strconv.Itoa(own.Line); lines[n] == 0 && file.Line > 0 {
+			lines[n] = file.Line
+		}
+		for i := range min(len(own.Content), len(file.Content)) {
+			walk(own.Content[i], file.Content[i])
+		}
+	}
+	walk(own.Content[0], &k.Options)
+	return lineNumber.ReplaceAllStringFunc(message, func(s string) string {
+		if n := lines[s[len("line "):]]; n > 0 {
+			return "line " + strconv.Itoa(n)
+		}
+		return s
+	})
 }
 
 // Fingerprint is a text that changes with the source or the options of the

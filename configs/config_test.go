@@ -133,3 +133,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is wrong in the options of a connection is said with the line of the file.
+func TestOptionsLine(t *testing.T) {
+	c, err := Parse([]byte("# a comment\nusers: [{name: a, password: env:A}]\n\nconnections:\n- name: x\n  source: y\n  options:\n    # another\n    a: 1\n\n    list:\n    - {b: 1}\n    - c: 2\n      bb: 3\n"), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o struct {
+		A    int `yaml:"a"`
+		List []struct {
+			B int `yaml:"b"`
+			C int `yaml:"c"`
+		} `yaml:"list"`
+	}
+	if err := c.Connections[0].Decode(&o); err == nil || !strings.Contains(err.Error(), `line 14: unknown key "bb"`) {
+		t.Error(err)
+	}
+}
