@@ -219,6 +219,7 @@ func TestConfig(t *testing.T) {
 		{"/reports/plain/{account}", "reports?x={account}", "below base_url"},
 		{"{from:%Y%m%d}", "{from:%Q}", "%Q"},
 		{"{from:%Y%m%d}", "{from", "brace"},
+		{"start: \"{from:%Y%m%d}\", ", "", "{from}"},
 		{"type: int", "type: integer9", "decimal(18,6)"},
 		{"type: day", "type: date", "type: day"},
 		{"key: [campaign_id]", "key: [campaign]", "campaign"},

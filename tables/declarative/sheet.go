@@ -73,12 +73,8 @@ func (c *client) sheet(o tableOptions, since tables.Day) (*sheet, error) {
 	case partitioned && c.list == nil && len(c.accounts) == 0:
 		return nil, errors.New("columns: a table with days or accounts needs accounts; with one alone write accounts: [{id: main, currency: KRW, time_zone: Asia/Seoul}]")
 	}
-	if dated && !used["day"] && !(used["from"] && (used["to"] || used["until"])) {
-		if used["from"] || used["to"] || used["until"] {
-			if o.MaxDays != 1 && !used["from"] {
-				return nil, errors.New("query: a request for days needs {from} and {to} (or {until}), or {day}")
-			}
-		}
+	if (used["to"] || used["until"]) && !used["from"] {
+		return nil, errors.New("query: a request for days needs {from} beside {to} or {until}, or {day} alone")
 	}
 	t := tables.Table{Name: o.Name, Doc: o.Doc, Key: o.Key, MaxDays: o.MaxDays, Whole: !used["columns"]}
 	if used["day"] {

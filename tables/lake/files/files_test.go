@@ -256,6 +256,7 @@ func TestFaults(t *testing.T) {
 		{"empty", "r_a_1.csv", nil, []string{"header"}},
 		{"cp949", "r_a_1.csv", encoded(t, korean.EUCKR, "날짜,캠페인,비용,클릭수\n2026-11-01,가을,1,1\n"), []string{"encoding"}},
 		{"excel", "r_a_1.xlsx", whole, []string{"r_a_1.xlsx", "line 2", `"비용"`, "9,99"}},
+		{"a line of excel", "r_a_1.xlsx", excel(t, "Report", []any{"a title"}, nil, nil, []any{"날짜", "캠페인", "비용", "클릭수"}, nil, []any{"2026-11-01", "x", 1, "many"}), []string{"line 6", `"클릭수"`}},
 		{"half of excel", "r_a_1.xlsx", whole[:len(whole)/2], []string{"r_a_1.xlsx", "half"}},
 		{"name", "report.csv", lines("2026-11-01,x,1,1"), []string{"report.csv", "name"}},
 	} {
