@@ -283,7 +283,7 @@ func (c *call) page(s selector, usual int) (offset, size int, total bool, e *ref
 	}
 	if p := s.Pagination; p != nil {
 		offset = p.Offset
-		if p.PageSize != nil && c.v5 || (p.Limit != nil || false) && !c.v5 {
+		if p.PageSize != nil && c.v5 || p.Limit != nil && !c.v5 {
 			return 0, 0, false, invalid("INVALID_VALUE", "The pagination is not that of this version.")
 		}
 		for _, n := range []*int{p.PageSize, p.Limit} {
