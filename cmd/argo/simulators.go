@@ -13,6 +13,7 @@ import (
 
 	"argo/tables/ads/appleads/appleadssim"
 	"argo/tables/ads/googleads/googleadssim"
+	"argo/tables/ads/kakaokeyword/kakaokeywordsim"
 	"argo/tables/ads/kakaomoment/kakaomomentsim"
 	"argo/tables/ads/metaads/metaadssim"
 	"argo/tables/ads/naversearchad/naversearchadsim"
@@ -67,6 +68,12 @@ var simulators = []player{
 				"client_id": "{{secret client_id}}", "client_secret": "{{secret client_secret}}", "refresh_token": "{{secret refresh_token}}",
 				"login_customer_id": o.ManagerID, "since": string(m.Start())},
 			map[string]string{"developer_token": o.DeveloperToken, "client_id": o.ClientID, "client_secret": o.ClientSecret, "refresh_token": o.RefreshToken}}
+	}},
+	{source: "kakao_keyword", countries: []string{"KR"}, play: func(m *market.Market) vendorPlay {
+		o := kakaokeywordsim.Options{Token: "demo-keyword-business-token", Interval: -1}
+		return vendorPlay{kakaokeywordsim.New(m, o),
+			map[string]any{"base_url": "{{url}}", "business_token": "{{secret business_token}}", "since": string(m.Start())},
+			map[string]string{"business_token": o.Token}}
 	}},
 	{source: "kakao_moment", countries: []string{"KR"}, play: func(m *market.Market) vendorPlay {
 		o := kakaomomentsim.Options{Token: "demo-kakao-business-token", Interval: -1}

@@ -6,6 +6,7 @@ import (
 	"argo/tables"
 	"argo/tables/ads/appleads"
 	"argo/tables/ads/googleads"
+	"argo/tables/ads/kakaokeyword"
 	"argo/tables/ads/kakaomoment"
 	"argo/tables/ads/metaads"
 	"argo/tables/ads/naversearchad"
@@ -23,6 +24,7 @@ func Sources() []tables.Source {
 		files.Source,
 		googleads.Source,
 		declarative.Source,
+		kakaokeyword.Source,
 		kakaomoment.Source,
 		lake.Source,
 		metaads.Source,
