@@ -17,6 +17,7 @@ import (
 	"argo/tables/ads/kakaomoment/kakaomomentsim"
 	"argo/tables/ads/metaads/metaadssim"
 	"argo/tables/ads/naversearchad/naversearchadsim"
+	"argo/tables/ads/tiktokads/tiktokadssim"
 	"argo/tables/market"
 	"argo/tables/mmp/appsflyer/appsflyersim"
 )
@@ -93,6 +94,12 @@ var simulators = []player{
 			map[string]any{"base_url": "{{url}}", "api_key": "{{secret api_key}}", "secret_key": "{{secret secret_key}}",
 				"customer_id": strconv.FormatInt(o.CustomerID, 10), "since": string(m.Start())},
 			map[string]string{"api_key": o.APIKey, "secret_key": o.SecretKey}}
+	}},
+	{source: "tiktok_ads", countries: []string{"KR", "US", "JP"}, play: func(m *market.Market) vendorPlay {
+		o := tiktokadssim.Options{Token: "demo-tiktok-token", AppID: "7000000000000000001", Secret: "demo-tiktok-app-secret", PerSecond: -1}
+		return vendorPlay{tiktokadssim.New(m, o),
+			map[string]any{"base_url": "{{url}}", "access_token": "{{secret access_token}}", "app_id": o.AppID, "app_secret": "{{secret app_secret}}", "since": string(m.Start())},
+			map[string]string{"access_token": o.Token, "app_secret": o.Secret}}
 	}},
 }
 

@@ -10,6 +10,7 @@ import (
 	"argo/tables/ads/kakaomoment"
 	"argo/tables/ads/metaads"
 	"argo/tables/ads/naversearchad"
+	"argo/tables/ads/tiktokads"
 	"argo/tables/declarative"
 	"argo/tables/lake"
 	"argo/tables/lake/files"
@@ -29,5 +30,6 @@ func Sources() []tables.Source {
 		lake.Source,
 		metaads.Source,
 		naversearchad.Source,
+		tiktokads.Source,
 	}
 }
