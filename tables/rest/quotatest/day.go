@@ -56,7 +56,9 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sent := v.World.Now()
 	var lag time.Duration
 	if v.Latency != nil {
+		v.mu.Lock()
 		lag = v.Latency()
+		v.mu.Unlock()
 	}
 	if v.World.Sleep(r.Context(), lag/2) != nil {
 		return
