@@ -104,7 +104,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		`SELECT state FROM quotas WHERE key = ?`:                                                        &db.stateOf,
 		`INSERT INTO quotas (key, state) VALUES (?,?) ON CONFLICT DO UPDATE SET state = excluded.state`: &db.setState,
 	} {
-		if *to, err = db.relaxed.PrepareContext(ctx, query); err != nil {
+		err := patiently(ctx, func() (err error) { *to, err = db.relaxed.PrepareContext(ctx, query); return err })
+		if err != nil {
 			return nil, errors.Join(db.fault(err), db.Close())
 		}
 	}
@@ -238,7 +239,8 @@ func (db *DB) view(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 func (db *DB) transact(ctx context.Context, pool *sql.DB, o *sql.TxOptions, f func(tx *sql.Tx) error) error {
-	tx, err := pool.BeginTx(ctx, o)
+	var tx *sql.Tx
+	err := patiently(ctx, func() (err error) { tx, err = pool.BeginTx(ctx, o); return err })
 	if err != nil {
 		return db.fault(err)
 	}
@@ -247,6 +249,25 @@ func (db *DB) transact(ctx context.Context, pool *sql.DB, o *sql.TxOptions, f fu
 		return db.fault(err)
 	}
 	return db.fault(tx.Commit())
+}
+
+// patiently tries again to open a connection or to begin a transaction, as long
+// as one waits for another process. SQLite's own waiting does not cover the
+// moments at which a first connection turns the log on, and a last one turns it
+// off: there it says at once that the file is locked.
+func patiently(ctx context.Context, try func() error) error {
+	for start, pause := time.Now(), 2*time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		err := try()
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != lib.SQLITE_BUSY || time.Since(start) >= patience {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // fault says what a person can do about an error of the file; other errors
